@@ -1,0 +1,174 @@
+"""Numbers with units, as people write them in an experiment file.
+
+Durations are floats of seconds, sizes are ints of bytes, percentages are exact decimals: ``29%`` of 100 targets
+is 29, which binary floating point would round down to 28.
+"""
+
+import math
+import re
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_DURATION_PART = re.compile(rf"({_NUMBER})(us|ms|s|m|h|d)")
+DURATION_PATTERN = rf"^(?:{_NUMBER}(?:us|ms|s|m|h|d))+$"
+SIZE_PATTERN = rf"^{_NUMBER}(?:B|kB|MB|GB|KiB|MiB|GiB)$"
+PERCENT_PATTERN = rf"^{_NUMBER}%$"
+LONGEST_SECONDS = 7 * 86400.0
+
+
+class Value(BaseModel):
+    """The root of every value of the domain: frozen, and strict about what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, populate_by_name=True)
+
+
+def parse_duration(text: Any) -> float:
+    """Seconds in ``text`` such as ``300ms``, ``90s`` or ``1h30m``; at most seven days.
+
+    Raises ValueError for a bare number, a sign, an unknown unit, or anything longer.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        raise ValueError(f"a duration needs a unit; write {text:g}s or {text:g}ms")
+    if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text):
+        raise ValueError(f"{_shown(text)} is not a duration; write for example 300ms, 90s, 5m or 1h30m")
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+    if seconds > LONGEST_SECONDS:
+        raise ValueError(f"{text} is longer than the longest duration chaoskit accepts, 7d")
+    return round(seconds, 6)
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest exact way to write ``seconds`` so that :func:`parse_duration` reads the same value."""
+    microseconds = round(seconds * 1e6)
+    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000)):
+        if microseconds and microseconds % size == 0:
+            return f"{microseconds // size}{unit}"
+    return f"{microseconds}us" if microseconds else "0s"
+
+
+def parse_size(text: Any) -> int:
+    """Bytes in ``text`` such as ``512MiB`` or ``2GB``. Raises ValueError for anything else."""
+    if not isinstance(text, str) or not re.fullmatch(SIZE_PATTERN, text):
+        raise ValueError(f"{_shown(text)} is not a size; write for example 512MiB or 2GB")
+    unit = text.lstrip("0123456789.")
+    return int(Decimal(text.removesuffix(unit)) * _BYTES[unit])
+
+
+def format_size(size: int) -> str:
+    """The shortest exact way to write ``size`` bytes."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if size and size % _BYTES[unit] == 0:
+            return f"{size // _BYTES[unit]}{unit}"
+    return f"{size}B"
+
+
+def parse_percent(text: Any) -> Decimal:
+    """The number before the sign in ``text`` such as ``34%``; more than 0, at most 100.
+
+    Raises ValueError for a bare number, zero, or more than a hundred.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        raise ValueError(f"a percentage needs its sign; write {text:g}%")
+    if not isinstance(text, str) or not re.fullmatch(PERCENT_PATTERN, text):
+        raise ValueError(f"{_shown(text)} is not a percentage; write for example 30%")
+    percent = Decimal(text.removesuffix("%"))
+    if not 0 < percent <= 100:  # noqa: PLR2004 a hundred percent is a hundred percent
+        raise ValueError(f"{text} is out of range; write more than 0% and at most 100%")
+    return percent
+
+
+def format_percent(percent: Decimal) -> str:
+    """``percent`` with its sign and without needless zeros."""
+    return f"{percent.normalize():f}%"
+
+
+def parse_quantity(raw: Any) -> dict[str, Any]:
+    """The number and text of a bound: ``0.99``, ``300ms`` (seconds), ``34%`` (a ratio) or ``512MiB`` (bytes).
+
+    Raises ValueError for booleans, NaN, infinity and unknown units.
+    """
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError(f"{_shown(raw)} is not a number; write for example 0.99, 300ms, 5% or 512MiB")
+    if isinstance(raw, int | float):
+        if not math.isfinite(raw):
+            raise ValueError(f"{raw} is not a finite number; write for example 0.99 or 300ms")
+        return {"value": float(raw), "text": repr(raw)}
+    if re.fullmatch(DURATION_PATTERN, raw):
+        return {"value": parse_duration(raw), "text": raw, "unit": "s"}
+    if re.fullmatch(SIZE_PATTERN, raw):
+        return {"value": float(parse_size(raw)), "text": raw, "unit": "B"}
+    if re.fullmatch(PERCENT_PATTERN, raw):
+        return {"value": float(Decimal(raw.removesuffix("%")) / 100), "text": raw, "unit": "%"}
+    if re.fullmatch(rf"-?{_NUMBER}(?:e-?[0-9]+)?", raw):
+        return {"value": float(raw), "text": raw}
+    raise ValueError(f"{_shown(raw)} is not a number; write for example 0.99, 300ms, 5% or 512MiB")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 a line of a message
+
+
+class Quantity(Value):
+    """A bound as written: its number in base units (seconds, bytes, ratio) and the text it came from."""
+
+    value: float
+    text: str
+    unit: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_scalar(cls, raw: Any) -> Any:
+        return parse_quantity(raw)
+
+    @model_serializer
+    def _as_written(self) -> str:
+        return self.text
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {
+            "type": ["number", "string"],
+            "description": "a number, or text with a unit: 300ms, 5%, 512MiB",
+        }
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["300ms", "90s", "1h30m"]}),
+]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["512MiB"]}),
+]
+Percent = Annotated[
+    Decimal,
+    BeforeValidator(parse_percent),
+    PlainSerializer(format_percent, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": PERCENT_PATTERN, "examples": ["30%"]}),
+]
