@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import requests
 
 Progress = Callable[[str], None]
 
@@ -17,6 +21,7 @@ SUCCESS_RATIO = (
 )
 READY_RATIO = 0.99
 HTTP_TIMEOUT = 2.0  # seconds
+_REQUESTS_LINE = re.compile(r'^client_requests_total\{service="([^"]+)",code="([^"]+)"\} (\d+)$', re.MULTILINE)
 
 
 class BedUnavailable(Exception):
@@ -27,9 +32,10 @@ class BedUnavailable(Exception):
 class BedInfo:
     """Where a running bed is.
 
-    ``containers`` maps a part's name to its container id (Docker bed); ``processes`` maps a part's name to
-    the argv that starts it again (local bed). ``users_url`` is the users' own metrics page. ``started_at`` is
-    Unix time in seconds. ``prometheus_url`` is None where no Prometheus is installed.
+    ``containers`` maps a part's name to its container id (Docker bed). ``processes`` maps a part's name to
+    the argv that starts it again, ``pids`` to the process that ran when asked (local bed). ``users_url`` is
+    the users' own metrics page. ``started_at`` is Unix time in seconds. ``prometheus_url`` is None where no
+    Prometheus is installed.
     """
 
     kind: Literal["docker", "local"]
@@ -41,6 +47,7 @@ class BedInfo:
     started_at: float
     containers: Mapping[str, str] = field(default_factory=dict)
     processes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pids: Mapping[str, int] = field(default_factory=dict)
 
 
 def silent(line: str) -> None:
@@ -53,14 +60,34 @@ def with_elapsed(tell: Progress, now: Callable[[], float] = time.monotonic) -> P
     return lambda line: tell(f"[{now() - began:5.1f}s] {line}")
 
 
+def _get(url: str, timeout: float, params: Mapping[str, str] | None = None) -> requests.Response:
+    """Send a GET to the bed, never through a proxy of the environment: the bed is on loopback."""
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(url, params=params, timeout=timeout)
+
+
 def status_of(url: str, timeout: float = HTTP_TIMEOUT) -> int:
     """Return the status of a GET, 0 when nobody answers in ``timeout`` seconds."""
     import requests
 
     try:
-        return requests.get(url, timeout=timeout).status_code
+        return _get(url, timeout).status_code
     except requests.RequestException:
         return 0
+
+
+def identity_of(url: str, timeout: float = HTTP_TIMEOUT) -> tuple[str, str] | None:
+    """Return (name, bed) that a replica's /healthz tells, None when nobody or a stranger answers."""
+    import requests
+
+    try:
+        page = _get(url, timeout).json()
+        return page["name"], page["bed"]
+    except (requests.RequestException, ValueError, KeyError, TypeError):
+        return None
 
 
 def vector(prometheus_url: str, query: str, timeout: float = HTTP_TIMEOUT) -> dict[str, float] | None:
@@ -71,7 +98,7 @@ def vector(prometheus_url: str, query: str, timeout: float = HTTP_TIMEOUT) -> di
     import requests
 
     try:
-        answer = requests.get(f"{prometheus_url}/api/v1/query", params={"query": query}, timeout=timeout)
+        answer = _get(f"{prometheus_url}/api/v1/query", timeout, {"query": query})
         answer.raise_for_status()
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
         values = {row["metric"].get("service", ""): float(row["value"][1]) for row in result}
@@ -96,6 +123,31 @@ def not_ready(prometheus_url: str, replicas_up: int) -> str | None:
             return f"only {ratios[service]:.1%} of the requests to {service} succeed"
     seen = (vector(prometheus_url, "sum(up)") or {}).get("", 0)
     return None if seen >= replicas_up else f"Prometheus reaches {seen:.0f} of {replicas_up} targets"
+
+
+def users_requests(users_url: str, timeout: float = HTTP_TIMEOUT) -> dict[tuple[str, str], int]:
+    """Read the users' request counts by (service, code) from their own metrics page; empty without an answer."""
+    import requests
+
+    try:
+        page = _get(users_url, timeout).text
+    except requests.RequestException:
+        return {}
+    return {(service, code): int(count) for service, code, count in _REQUESTS_LINE.findall(page)}
+
+
+def users_not_ready(users_url: str, window: float = 0.5) -> str | None:
+    """Say what users lack, over ``window`` seconds, None when all their requests succeed: without Prometheus."""
+    before = users_requests(users_url)
+    time.sleep(window)
+    after = users_requests(users_url)
+    more = {key: count - before.get(key, count) for key, count in after.items()}
+    for service in SERVICES:
+        if more.get((service, "200"), 0) <= 0:
+            return f"no request to {service} succeeds"
+        if any(count for (name, code), count in more.items() if name == service and code != "200"):
+            return f"some requests to {service} fail"
+    return None
 
 
 def wait_until(missing: Callable[[], str | None], timeout: float, what: str, poll: float = 0.2) -> None:
