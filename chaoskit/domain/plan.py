@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.ports import TargetRef
 from chaoskit.domain.quantities import Value
 from chaoskit.domain.selection import Excluded, Radius
+
+_RUN_IN_TAG = re.compile(r"chaoskit-[a-z0-9]+-(?=[0-9])")
 
 
 class PlannedGroup(Value):
@@ -68,11 +71,11 @@ class Plan(Value):
     def fingerprint(self) -> str:
         """SHA-256 over what was promised: experiment, seed, targets with their identities, actions and undo.
 
-        Measured values (the health text, the predicted latency) and the file's path are left out, so that the same
-        promise always has the same fingerprint.
+        The run's id inside tags is left out, as are measured values (the health text, the predicted latency) and
+        the file's path, so that the same promise always has the same fingerprint.
         """
         canonical = json.dumps(self._promise(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(_RUN_IN_TAG.sub("chaoskit-", canonical).encode()).hexdigest()
 
     def _promise(self) -> dict[str, object]:
         return {

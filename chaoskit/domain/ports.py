@@ -300,3 +300,6 @@ class Clock(Protocol):
 
     def utc(self) -> datetime:
         """Wall-clock time, aware, in UTC."""
+
+    def wait(self, seconds: float) -> None:
+        """Let that many seconds pass."""

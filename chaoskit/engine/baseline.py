@@ -1,0 +1,38 @@
+"""The baseline: is the system steady, and do the brakes work? Not knowing is a no: never inject blind."""
+
+from collections.abc import Iterable, Sequence
+
+from chaoskit.domain.experiment import Experiment
+from chaoskit.domain.readings import Reading
+from chaoskit.engine.sampler import Key
+
+
+def unsteady(experiment: Experiment, expected: Iterable[Key], readings: Sequence[Reading]) -> list[str]:
+    """Every reason of the baseline not to inject, one line for each probe that has one."""
+    found = []
+    for key in expected:
+        mine = [r for r in readings if r.role == key.role and r.name == key.name and r.phase == "baseline"]
+        bad = next((r for r in reversed(mine) if not _fine(r)), None)
+        if not mine:
+            found.append(f"baseline: {key.name}: the probe gave no answer in time")
+        elif bad is not None:
+            found.append(f"baseline: {_told(experiment, bad)}")
+    return found
+
+
+def _fine(reading: Reading) -> bool:
+    # An alert that does not fire is as it should be before the fault.
+    return reading.outcome == ("deviated" if reading.role == "detection" else "held")
+
+
+def _told(experiment: Experiment, reading: Reading) -> str:
+    if reading.outcome == "unknown":
+        what = {"abort": "the abort condition cannot be measured, so the brake is not proven"}
+        return f"{reading.name}: {what.get(reading.role, 'cannot be measured')} ({reading.problem})"
+    if reading.role == "abort":
+        return f"abort condition already met before the fault: {reading.name}"
+    if reading.role == "detection":
+        return f"alert {reading.name} fires already, so its firing would prove nothing"
+    bounds = next((str(check) for check in experiment.steady_state if check.name == reading.name and check.stated), "")
+    seen = reading.problem or ("failed" if reading.value is None else f"was {reading.value:g}")
+    return f"{reading.name}: {seen}{'; wanted ' + bounds if bounds else ''}: the system is not steady"

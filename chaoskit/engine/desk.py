@@ -1,0 +1,16 @@
+"""What every part of a run works with."""
+
+from typing import NamedTuple
+
+from chaoskit.domain.ports import Clock
+from chaoskit.engine.halt import Halt
+from chaoskit.engine.recorder import Book, Narrator
+
+
+class Desk(NamedTuple):
+    """The store, the clock, the stop, and whoever listens."""
+
+    book: Book
+    clock: Clock
+    halt: Halt
+    narrator: Narrator

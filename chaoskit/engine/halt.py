@@ -1,0 +1,52 @@
+"""A person's stop: Ctrl-C, SIGTERM, SIGHUP, or a halt in the store. It is asked for once and never taken back."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Halt:
+    """Says that the run must stop, and wakes whoever waits. Safe to engage from a signal handler."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._wakers: list[Callable[[], None]] = []
+
+    @property
+    def engaged(self) -> bool:
+        """Whether somebody asked to stop."""
+        return bool(self.reason)
+
+    def engage(self, reason: str) -> None:
+        """Ask to stop; the first reason stays."""
+        self.reason = self.reason or reason
+        for wake in self._wakers:
+            wake()
+
+    def on_engage(self, wake: Callable[[], None]) -> None:
+        """Call ``wake`` when the halt is engaged; it must be safe inside a signal handler."""
+        self._wakers.append(wake)
+
+
+@contextmanager
+def stopped_by_signals(halt: Halt, again: Callable[[str], None]) -> Iterator[None]:
+    """Turn SIGINT, SIGTERM and SIGHUP into a halt. Any further one only calls ``again``: rollback is never cut short.
+
+    Must be entered on the main thread; the previous handlers come back at the end.
+    """
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if halt.engaged:
+            again(name)
+        halt.engage(f"stopped by {name}")
+
+    before = {number: signal.signal(number, handle) for number in _STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,175 @@
+"""Makes injections and undoes them, keeping the journal one step ahead of every touch."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from chaoskit.domain.errors import StoreFailed
+from chaoskit.domain.history import InjectionRecord
+from chaoskit.domain.journal import Entry, Injected, InjectFailed, Intended, Restored, Unrestored
+from chaoskit.domain.ports import Clock, Effect, Injection, Target
+from chaoskit.engine.access import Access
+from chaoskit.engine.crew import Done, fan_out
+from chaoskit.engine.desk import Desk
+from chaoskit.engine.planner import Prepared
+from chaoskit.engine.recorder import Recorder
+from chaoskit.engine.rollback import Revive, Undone, roll_back
+
+EFFECT_FOR = 3.0
+EFFECT_EVERY = 0.05
+
+
+class Made(NamedTuple):
+    """One injection that was made: when, and what it was seen to do."""
+
+    at: float
+    effect: Effect
+
+
+class Injector:
+    """Claims, injects and rolls back for one run. ``in_force`` holds the numbers of injections believed to be in."""
+
+    def __init__(self, run: str, access: Access, revive: Revive, recorder: Recorder, desk: Desk) -> None:
+        self._run = run
+        self._access = access
+        self._revive = revive
+        self._recorder = recorder
+        self._desk = desk
+        self._open: dict[int, Intended] = {}
+        self.in_force: set[int] = set()
+
+    # --- in --------------------------------------------------------------------------------------------
+
+    def claim(self, prepared: Sequence[Prepared]) -> None:
+        """Write every intention in one durable step. Raises Blocked, StoreFailed; then nothing has been touched."""
+        intended = [self._intend(one) for one in prepared]
+        self._desk.book.claim(*intended)
+        self._open = {one.n: one for one in intended}
+        for one in prepared:
+            self._recorder.injection(_intended_record(one, self._recorder.now()))
+
+    def inject(self, prepared: Sequence[Prepared]) -> bool:
+        """Make all injections, several at once. True when every one is proven in force; else it is time to undo.
+
+        Raises StoreFailed when the journal cannot be written.
+        """
+        fan_out(self._make, prepared, self._made)
+        records = self._recorder.injections()
+        return all(r.effect is not None and r.effect.bit is True for r in records)
+
+    def _make(self, one: Prepared) -> Made | None:
+        if self._desk.halt.engaged:
+            return None
+        target = self._access.target(one.hit.spec, one.hit.ref)
+        self.in_force.add(one.hit.n)
+        one.injection.inject(target)
+        at = self._recorder.now()
+        return Made(at, _prove(one.injection, target, self._desk.clock))
+
+    def _made(self, done: Done[Prepared, Made | None]) -> None:
+        hit = done.item.hit
+        record = self._record(hit.n)
+        what = f"{hit.fault.kind} on {hit.ref.name}"
+        if done.error is not None:
+            error = f"{type(done.error).__name__}: {done.error}"
+            self._recorder.injection(record.model_copy(update={"error": f"injecting failed: {error}"}))
+            self._recorder.event("trouble", f"{what}: injecting failed, so it is undone: {error}")
+            self._append(InjectFailed(run=self._run, n=hit.n, at=self._desk.clock.utc(), error=error))
+        elif done.result is not None:
+            at, effect = done.result
+            self._recorder.injection(record.model_copy(update={"injected_at": at, "effect": effect}))
+            self._recorder.event("fault", f"{what}: injected; {effect.measured}")
+            self._append(Injected(run=self._run, n=hit.n, at=self._desk.clock.utc(), effect=effect))
+
+    def note_drift(self, found: Mapping[int, str]) -> None:
+        """Keep, by injection, why it was no longer in force."""
+        for n, why in found.items():
+            self._recorder.injection(self._record(n).model_copy(update={"drift": why}))
+
+    # --- out -------------------------------------------------------------------------------------------
+
+    def roll_back(self, only: set[int] | None = None) -> None:
+        """Undo what is outstanding (or ``only`` those), newest first, and prove it. Never raises for a target."""
+        chosen = [i for n, i in reversed(self._open.items()) if only is None or n in only]
+        for intended in chosen:
+            self.in_force.discard(intended.n)
+            update = {"rollback_at": self._recorder.now()}
+            self._recorder.injection(self._record(intended.n).model_copy(update=update))
+        roll_back(chosen, self._access, self._revive, self._desk.clock, self._undone)
+
+    def _undone(self, undone: Undone) -> None:
+        intended = undone.intended
+        update: dict[str, object] = {"attempts": undone.attempts, "note": undone.note, "residue": undone.residue}
+        if undone.restored:
+            update["restored_at"] = self._recorder.now()
+            self._open.pop(intended.n)
+        self._recorder.injection(self._record(intended.n).model_copy(update=update))
+        what = f"{intended.kind} on {intended.ref.name}"
+        told = undone.note if undone.restored else f"NOT restored: {'; '.join(undone.residue)}"
+        self._recorder.event("rollback", f"{what}: {told}")
+        self._append_if_possible(closing_entry(undone, self._desk.clock))
+
+    # --- records ---------------------------------------------------------------------------------------
+
+    def _append(self, entry: Entry) -> None:
+        self._desk.book.append(entry)
+
+    def _append_if_possible(self, entry: Entry) -> None:
+        """A journal that fails during rollback leaves the intention open, which is the safe side; the undo goes on."""
+        try:
+            self._append(entry)
+        except StoreFailed as error:
+            self._recorder.trouble(f"the journal could not be written: {error}")
+
+    def _record(self, n: int) -> InjectionRecord:
+        return next(record for record in self._recorder.injections() if record.n == n)
+
+    def _intend(self, one: Prepared) -> Intended:
+        hit = one.hit
+        return Intended(
+            run=self._run,
+            n=hit.n,
+            at=self._desk.clock.utc(),
+            kind=hit.fault.kind,
+            step=hit.step,
+            group=hit.group,
+            spec=hit.spec,
+            ref=hit.ref,
+            injection=one.injection.model_dump(mode="json"),
+            by_hand=one.injection.by_hand(),
+        )
+
+
+def closing_entry(undone: Undone, clock: Clock) -> Restored | Unrestored:
+    """The journal entry that ends, or fails to end, an intention."""
+    run, n, at, attempts = undone.intended.run, undone.intended.n, clock.utc(), undone.attempts
+    if undone.restored:
+        return Restored(run=run, n=n, at=at, note=undone.note, attempts=attempts)
+    return Unrestored(run=run, n=n, at=at, residue=undone.residue, attempts=attempts)
+
+
+def _prove(injection: Injection, target: Target, clock: Clock) -> Effect:
+    """Look for the effect until it shows, for some seconds: a signal needs a moment to end a process."""
+    deadline = clock.now() + EFFECT_FOR
+    while True:
+        effect = injection.effect(target)
+        if effect.bit is True or clock.now() >= deadline:
+            return effect
+        clock.wait(EFFECT_EVERY)
+
+
+def _intended_record(one: Prepared, at: float) -> InjectionRecord:
+    hit, injection = one
+    return InjectionRecord(
+        n=hit.n,
+        step=hit.step,
+        kind=hit.fault.kind,
+        group=hit.group,
+        target_id=hit.ref.id,
+        target=hit.ref.name,
+        tag=injection.tag,
+        duration=hit.duration,
+        actions=injection.actions(),
+        undo=injection.undo(),
+        by_hand=injection.by_hand(),
+        intended_at=at,
+    )

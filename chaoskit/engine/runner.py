@@ -1,0 +1,237 @@
+"""One run, phase by phase: plan, guard, baseline, inject, observe, rollback, recovery.
+
+Everything after the journal knows of an injection is inside ``try``/``finally`` with the rollback in ``finally``.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from chaoskit.domain.errors import Blocked, ChaoskitError
+from chaoskit.domain.history import Recovery, Runner, RunRecord
+from chaoskit.domain.plan import Plan
+from chaoskit.domain.plan import drift as plan_drift
+from chaoskit.domain.ports import Clock, Probe, Sources
+from chaoskit.engine.access import Access
+from chaoskit.engine.baseline import unsteady
+from chaoskit.engine.desk import Desk
+from chaoskit.engine.drift import DriftProbe, drift_probes
+from chaoskit.engine.injecting import Injector
+from chaoskit.engine.planner import Brief, Planned, Prepared, make_plan
+from chaoskit.engine.recorder import Recorder
+from chaoskit.engine.rollback import Revive
+from chaoskit.engine.sampler import Key, Sampler, Taken
+from chaoskit.engine.watch import Watch
+
+Guard = Callable[[], Sequence[str]]
+"""Looks at something outside the plan and returns every reason not to start."""
+
+
+class Job(NamedTuple):
+    """All that one run needs, as data and ports."""
+
+    run: str
+    brief: Brief
+    runner: Runner
+    trigger: str
+    command: str
+    sources: Sources
+    probes: Mapping[Key, Probe]
+    revive: Revive
+    guards: Sequence[Guard] = ()
+    promised: Plan | None = None
+
+
+def execute(job: Job, desk: Desk) -> RunRecord:
+    """Run the experiment and return the whole record. Never raises for what goes wrong in the run itself."""
+    run = _Run(job, desk)
+    recorder = run.recorder
+    try:
+        run.go()
+    except Blocked as refused:
+        recorder.blocked(refused.reasons)
+    except ChaoskitError as error:
+        recorder.trouble(str(error))
+    except Exception as error:
+        logging.getLogger(__name__).exception("a defect of chaoskit ended the run")
+        recorder.trouble(f"a defect of chaoskit ended the run: {type(error).__name__}: {error}")
+    finally:
+        run.close()
+    return recorder.finish()
+
+
+class _Run:
+    def __init__(self, job: Job, desk: Desk) -> None:
+        self._job = job
+        self._clock = desk.clock
+        self._halt = desk.halt
+        self._book = desk.book
+        self._experiment = job.brief.experiment
+        self._access = Access(job.sources)
+        self._inbox: SimpleQueue[Taken | None] = SimpleQueue()
+        self._sampler = Sampler(self._experiment.sampling.tick, desk.clock, self._inbox)
+        self.recorder = Recorder(_first_record(job, desk.clock), desk.book, desk.clock, desk.narrator)
+        bounds = {key: probe.bound for key, probe in job.probes.items()}
+        self._watch = Watch(self._experiment, bounds, self.recorder, desk.book, self._inbox, desk.halt, desk.clock)
+        self._injector = Injector(job.run, self._access, job.revive, self.recorder, desk)
+        self._drift: list[DriftProbe] = []
+
+    def close(self) -> None:
+        self._sampler.stop()
+        self._access.close()
+
+    def go(self) -> None:
+        self._book.begin(self.recorder.record)
+        self.recorder.phase("plan")
+        planned = self._plan()
+        if not (self._guard(planned.plan) and self._baseline()):
+            return
+        prepared = self._plan_again(planned.plan)
+        if not prepared:
+            return
+        self._watch.arm()
+        self.recorder.phase("inject")
+        self._injector.claim(prepared)
+        try:
+            if self._injector.inject(prepared):
+                self._observe(prepared)
+        finally:
+            self.recorder.phase("rollback")
+            self._injector.roll_back()
+            self.recorder.persist_if_possible()
+        self._recover()
+
+    # --- before anything is touched --------------------------------------------------------------------
+
+    def _plan(self) -> Planned:
+        return make_plan(self._job.brief, self._job.sources, self._access, self._job.run)
+
+    def _guard(self, plan: Plan) -> bool:
+        self.recorder.planned(plan)
+        self.recorder.phase("guard")
+        reasons = list(plan.blocked)
+        if self._job.promised is not None:
+            reasons += [f"reality drifted from the plan: {what}" for what in plan_drift(self._job.promised, plan)]
+        for guard in self._job.guards:
+            reasons += guard()
+        return self._clear(reasons)
+
+    def _baseline(self) -> bool:
+        """Sample until the window is over and every probe has answered once; all must hold."""
+        window = self._experiment.sampling.baseline
+        self.recorder.phase("baseline", window)
+        self._sampler.start(self._job.probes)
+        begin = self._clock.now()
+        answered = self._everybody_answered
+        for deadline, done in (
+            (begin + window, lambda: answered() and bool(self._unsteady())),
+            (begin + window + self._slowest(), answered),
+        ):
+            if abort := self._watch.until(deadline, armed=False, done=done):
+                self.recorder.aborted(abort)
+                return False
+        return self._clear(self._unsteady())
+
+    def _everybody_answered(self) -> bool:
+        return self._watch.latest.keys() >= self._job.probes.keys()
+
+    def _slowest(self) -> float:
+        return max(probe.bound for probe in self._job.probes.values())
+
+    def _unsteady(self) -> list[str]:
+        return unsteady(self._experiment, self._job.probes, self.recorder.readings)
+
+    def _plan_again(self, plan: Plan) -> tuple[Prepared, ...]:
+        """Look at everything once more at the last moment: the before-state must be the state before the fault."""
+        again = self._plan()
+        changed = [f"the targets changed during the baseline: {what}" for what in plan_drift(plan, again.plan)]
+        return again.prepared if self._clear([*again.plan.blocked, *changed]) else ()
+
+    def _clear(self, reasons: Sequence[str]) -> bool:
+        if reasons:
+            self.recorder.blocked(list(dict.fromkeys(reasons)))
+        return not reasons
+
+    # --- while the faults are in -----------------------------------------------------------------------
+
+    def _observe(self, prepared: Sequence[Prepared]) -> None:
+        """Watch until each fault's time is over; a fault that ends before the others is undone at its own time."""
+        begin = self._clock.now()
+        ends = sorted({one.hit.duration for one in prepared})
+        self.recorder.phase("observe", ends[-1])
+        self._watch_drift(prepared)
+        for end in ends:
+            if abort := self._watch.until(begin + end, armed=True):
+                self.recorder.aborted(abort)
+                self._injector.note_drift({n: why for probe in self._drift for n, why in probe.found.items()})
+                return
+            if end != ends[-1]:
+                self._injector.roll_back({one.hit.n for one in prepared if one.hit.duration == end})
+
+    def _watch_drift(self, prepared: Sequence[Prepared]) -> None:
+        self._drift = drift_probes(prepared, self._access, self._injector.in_force)
+        probes: dict[Key, Probe] = {Key("drift", f"targets {i}"): p for i, p in enumerate(self._drift, start=1)}
+        for key, probe in probes.items():
+            self._watch.expect(key, probe.bound)
+        self._sampler.start(probes)
+
+    # --- after the rollback ----------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """Watch until every check has held some samples in a row, and every expected alert had its time."""
+        limit = self._experiment.expect.recover_within
+        started = self.recorder.now()
+        self.recorder.phase("recovery", limit)
+        self._watch.begin_recovery()
+        self.recorder.recovery(Recovery(started_at=started, limit=limit))
+        # A recovery that begins within the limit still needs its samples in a row to be seen.
+        slack = (self._experiment.sampling.min_samples + 1) * self._experiment.sampling.tick
+        deadline = self._clock.now() + max(limit + slack, self._alerts_until() - started)
+        abort = self._watch.until(deadline, armed=False, done=lambda: self._recovered(started, limit))
+        self._recovered(started, limit)
+        if abort is not None:
+            self.recorder.aborted(abort)
+            if self.recorder.record.recovery and self.recorder.record.recovery.recovered_at is None:
+                self.recorder.recovery(Recovery(started_at=started, limit=limit, cut_short=True))
+
+    def _recovered(self, started: float, limit: float) -> bool:
+        """Note the recovery once it is seen; True when nothing is left to wait for."""
+        streaks = self._watch.streaks
+        needed = self._experiment.sampling.min_samples
+        names = [check.name for check in self._experiment.steady_state]
+        if any(streaks.get(name, (0, 0.0))[0] < needed for name in names):
+            return self.recorder.now() - started > limit and self._alerts_settled() and not streaks
+        recovery = self.recorder.record.recovery
+        if recovery is None or recovery.recovered_at is None:
+            at = max(since for _, since in streaks.values())
+            self.recorder.recovery(Recovery(started_at=started, limit=limit, recovered_at=max(at, started)))
+            self.recorder.event("recovery", f"the hypothesis holds again, {max(at - started, 0.0):.1f}s after rollback")
+        return self._alerts_settled()
+
+    def _alerts_until(self) -> float:
+        """When the last expected alert has had its time, in run seconds."""
+        begin = min((i.intended_at for i in self.recorder.injections()), default=0.0)
+        tick = self._experiment.sampling.tick
+        return max((begin + a.fires_within + 2 * tick for a in self._experiment.expect.alerts), default=0.0)
+
+    def _alerts_settled(self) -> bool:
+        fired = {r.name for r in self.recorder.readings if r.role == "detection" and r.outcome == "held"}
+        wanted = {alert.alert for alert in self._experiment.expect.alerts}
+        return wanted <= fired or self.recorder.now() >= self._alerts_until()
+
+
+def _first_record(job: Job, clock: Clock) -> RunRecord:
+    brief = job.brief
+    return RunRecord(
+        run=job.run,
+        experiment=brief.experiment,
+        path=brief.path,
+        text=brief.text,
+        sha256=brief.sha256,
+        seed=brief.seed,
+        trigger=job.trigger,
+        command=job.command,
+        runner=job.runner,
+        started_at=clock.utc(),
+    )

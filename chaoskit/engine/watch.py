@@ -1,0 +1,210 @@
+"""Watches a run: judges samples as they arrive and says at once when it must stop.
+
+The loop sleeps only in the inbox, so a sample or a halt wakes it at any moment.
+"""
+
+from collections.abc import Callable
+from queue import Empty
+
+from chaoskit.domain.experiment import Experiment
+from chaoskit.domain.history import Abort
+from chaoskit.domain.ports import Clock, Sample
+from chaoskit.domain.readings import Judged, Reading, judge_abort, judge_check, judge_detection
+from chaoskit.engine.halt import Halt
+from chaoskit.engine.recorder import Book, Recorder
+from chaoskit.engine.sampler import Inbox, Key, Taken
+
+KEEP_EVERY = 1.0
+"""Seconds between two writes of the history: each is a durable commit, so a fast tick must not multiply them."""
+_FAULT_PHASES = {"inject", "observe"}
+
+
+class Watch:
+    """The eyes of a run. ``bounds`` are the longest seconds that one sample of each probe may take."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        bounds: dict[Key, float],
+        recorder: Recorder,
+        book: Book,
+        inbox: Inbox,
+        halt: Halt,
+        clock: Clock,
+    ) -> None:
+        self._experiment = experiment
+        self._bounds = bounds
+        self._recorder = recorder
+        self._book = book
+        self._inbox = inbox
+        self._halt = halt
+        self._clock = clock
+        self._checks = {check.name: check for check in experiment.steady_state}
+        self._conditions = {rule.title: rule for rule in experiment.watched}
+        self._last_taken: dict[Key, float] = {}
+        self._last_conclusive: dict[Key, float] = {}
+        self._problems: dict[Key, str] = {}
+        self._breached_since: dict[str, float] = {}
+        self._breach: Abort | None = None
+        self._drift: Abort | None = None
+        self._next_beat = 0.0
+        self._next_keep = 0.0
+        self.latest: dict[Key, Reading] = {}
+        self.streaks: dict[str, tuple[int, float]] = {}
+        halt.on_engage(lambda: inbox.put(None))
+
+    def expect(self, key: Key, bound: float) -> None:
+        """Watch one more probe from now on; silence of it counts from now."""
+        self._bounds[key] = bound
+        self._last_taken[key] = self._last_conclusive[key] = self._clock.now()
+
+    def arm(self) -> None:
+        """From now on a breached condition, silence or drift stops the run. What was before does not count."""
+        now = self._clock.now()
+        self._last_conclusive = dict.fromkeys(self._bounds, now)
+        self._breached_since.clear()
+        self._breach = None
+
+    def begin_recovery(self) -> None:
+        """From now on count how long each check has held again."""
+        self.streaks.clear()
+
+    def until(self, deadline: float, *, armed: bool, done: Callable[[], bool] = lambda: False) -> Abort | None:
+        """Watch until ``deadline`` (monotonic seconds) or until ``done``; an :class:`Abort` if it must stop before.
+
+        Unarmed, only a halt stops it. Raises StoreFailed when the history cannot be kept.
+        """
+        while True:
+            if abort := self._must_stop(armed=armed):
+                return abort
+            now = self._clock.now()
+            if done() or now >= deadline:
+                return None
+            self._receive(min(deadline, self._next_beat) - now)
+            if self._clock.now() >= self._next_beat:
+                self._beat()
+
+    # --- reasons to stop -------------------------------------------------------------------------------
+
+    def _must_stop(self, *, armed: bool) -> Abort | None:
+        if self._halt.engaged:
+            at = self._recorder.now()
+            return Abort(cause="halt", reason=self._halt.reason, at=at, breached_at=at)
+        return (self._breach or self._drift or self._blind()) if armed else None
+
+    def _blind(self) -> Abort | None:
+        limit = self._experiment.no_data_for
+        now = self._clock.now()
+        for key in self._bounds:
+            seen = self._last_conclusive.get(key, now)
+            if now - seen > limit:
+                why = self._problems.get(key, "no answer from the probe")
+                reason = f"{key.name}: no data for {now - seen:.1f}s, {limit:g}s is the limit ({why})"
+                return Abort(
+                    cause="blind",
+                    reason=reason,
+                    at=self._recorder.now(),
+                    breached_at=self._recorder.since_start(seen + limit),
+                )
+        return None
+
+    # --- samples ---------------------------------------------------------------------------------------
+
+    def _receive(self, seconds: float) -> None:
+        try:
+            taken = self._inbox.get(timeout=max(seconds, 0.0))
+            while taken is not None:
+                self._judge(taken)
+                taken = self._inbox.get_nowait()
+        except Empty:
+            return
+
+    def _judge(self, taken: Taken) -> None:
+        key = taken.key
+        self._last_taken[key] = taken.at + taken.took
+        if key.role == "drift":
+            self._judge_drift(taken)
+            return
+        at = self._recorder.since_start(taken.at)
+        phase = self._recorder.phase_at(at)
+        judged = self._judged(key, taken.sample, fault_in=phase in _FAULT_PHASES)
+        if judged.outcome != "unknown":
+            self._last_conclusive[key] = taken.at + taken.took
+        else:
+            self._problems[key] = judged.problem
+        reading = Reading(
+            role=key.role,
+            name=key.name,
+            phase=phase,
+            at=at,
+            took=taken.took,
+            outcome=judged.outcome,
+            value=judged.value,
+            problem=judged.problem,
+        )
+        self.latest[key] = reading
+        self._recorder.reading(reading)
+        if key.role == "abort":
+            self._weigh(reading)
+        elif key.role == "check":
+            self._count(reading)
+
+    def _judged(self, key: Key, sample: Sample, *, fault_in: bool) -> Judged:
+        if key.role == "check":
+            return judge_check(self._checks[key.name], sample, fault_in=fault_in)
+        if key.role == "abort":
+            return judge_abort(self._conditions[key.name], sample)
+        return judge_detection(sample)
+
+    def _count(self, reading: Reading) -> None:
+        """Keep how many readings of a check in a row have held in this phase, and when the first of them was."""
+        count, since = self.streaks.get(reading.name, (0, reading.at))
+        if reading.outcome == "held" and reading.phase == self._recorder.record.phases[-1].name:
+            self.streaks[reading.name] = (count + 1, since)
+        else:
+            self.streaks.pop(reading.name, None)
+
+    def _weigh(self, reading: Reading) -> None:
+        """Start, end or complete the breach of one abort condition. Not knowing neither starts nor ends one."""
+        if reading.outcome == "held":
+            self._breached_since.pop(reading.name, None)
+        if reading.outcome != "deviated":
+            return
+        since = self._breached_since.setdefault(reading.name, reading.at)
+        condition = self._conditions[reading.name]
+        if reading.at - since >= condition.held_for and self._breach is None:
+            value = "" if reading.value is None else f" (was {reading.value:g})"
+            reason = f"abort condition met: {condition.title}{value}"
+            self._breach = Abort(cause="condition", reason=reason, at=self._recorder.now(), breached_at=since)
+
+    def _judge_drift(self, taken: Taken) -> None:
+        if taken.sample.holds is not None:
+            self._last_conclusive[taken.key] = taken.at + taken.took
+        else:
+            self._problems[taken.key] = taken.sample.problem
+        if taken.sample.holds is False and self._drift is None:
+            at = self._recorder.since_start(taken.at)
+            self._drift = Abort(cause="drift", reason=taken.sample.problem, at=self._recorder.now(), breached_at=at)
+
+    # --- housekeeping, once a tick ---------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        now = self._clock.now()
+        tick = self._experiment.sampling.tick
+        self._next_beat = now + tick
+        self._note_silence(now, tick)
+        run = self._recorder.record.run
+        if reason := self._book.halted(run):
+            self._halt.engage(f"halted: {reason}")
+        if now >= self._next_keep:
+            self._next_keep = now + KEEP_EVERY
+            self._book.heartbeat(run, self._clock.utc())
+            self._recorder.persist()
+
+    def _note_silence(self, now: float, tick: float) -> None:
+        """A probe that is overdue beyond its own bound reads as unknown, once a tick, until it answers."""
+        for key, bound in self._bounds.items():
+            last = self._last_taken.get(key, now)
+            if now - last > bound + 2 * tick:
+                self._judge(Taken(key, now, 0.0, Sample(problem=f"no answer from the probe for {now - last:.1f}s")))
+                self._last_taken[key] = last
