@@ -63,15 +63,15 @@ def running(child: Child) -> psutil.Process | None:
         return None
 
 
-def stop(processes: Iterable[psutil.Process]) -> None:
-    """End all of them: SIGTERM, a second of patience, SIGKILL. A frozen one is woken, or it could not leave.
+def stop(processes: Iterable[psutil.Process], patience: float = STOP_PATIENCE) -> None:
+    """End all of them: SIGTERM, ``patience`` seconds, SIGKILL. A frozen one is woken, or it could not leave.
 
     Raises BedUnavailable when one of them does not go.
     """
     wanted = list(processes)
     for process in wanted:
         _signal(process, "terminate", "resume")
-    _, stubborn = psutil.wait_procs(wanted, timeout=STOP_PATIENCE)
+    _, stubborn = psutil.wait_procs(wanted, timeout=patience)
     for process in stubborn:
         _signal(process, "kill")
     _, left = psutil.wait_procs(stubborn, timeout=STOP_PATIENCE)

@@ -1,0 +1,76 @@
+"""Fixtures that need real parts, and the rule that a test's folder decides its tier."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chaoskit.demo import provision
+from chaoskit.demo.bed import BedInfo, BedUnavailable
+from chaoskit.demo.docker_bed import DockerBed
+from chaoskit.demo.local_bed import LocalBed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TESTS = Path(__file__).parent
+MARKERS = {"testbed": pytest.mark.testbed, "gameday": pytest.mark.gameday, "benchmarks": pytest.mark.benchmark}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test by the folder it lies in."""
+    for item in items:
+        marker = MARKERS.get(item.path.relative_to(TESTS).parts[0])
+        if marker is not None:
+            item.add_marker(marker)
+
+
+@pytest.fixture(scope="session")
+def unique_id() -> str:
+    """A name for what this pytest process makes; beds of other processes live beside it."""
+    return f"ckbed-{os.getpid()}-{secrets.token_hex(2)}"
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> None:
+    """Ask for a Docker engine; the test is skipped where none answers."""
+    trouble = provision.engine_trouble()
+    if trouble is not None:
+        pytest.skip(f"missing capability: a Docker engine ({trouble})")
+
+
+@pytest.fixture(scope="session")
+def bed_image(docker_engine: None) -> str:
+    """The bed's image, built when missing; it also has python3, iproute2, iptables, procps, curl and ping."""
+    try:
+        return provision.ensure_bed_image()
+    except BedUnavailable as trouble:
+        pytest.skip(f"missing capability: the bed's image ({trouble})")
+
+
+@pytest.fixture(scope="session")
+def docker_bed(bed_image: str, unique_id: str) -> Iterator[BedInfo]:
+    """A Docker bed under load and ready; whoever breaks a part of it mends it again."""
+    bed = DockerBed(unique_id, image=bed_image)
+    try:
+        info = bed.up()
+        bed.wait_ready(60)
+        yield info
+    finally:
+        bed.down()
+
+
+@pytest.fixture(scope="session")
+def local_bed(tmp_path_factory: pytest.TempPathFactory, unique_id: str) -> Iterator[BedInfo]:
+    """A bed of local processes under load and ready; whoever breaks a part of it mends it again."""
+    bed = LocalBed(f"{unique_id}-local", tmp_path_factory.mktemp("bed"))
+    try:
+        info = bed.up()
+        bed.wait_ready(60)
+        yield info
+    finally:
+        bed.down()
