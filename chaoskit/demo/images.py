@@ -109,11 +109,8 @@ def _wheelhouse(context: Path, version: str, progress: Progress) -> None:
     house, log = context / "wheelhouse", context / "pip.log"
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(house)]
     fitting = ["--only-binary=:all:", "--python-version", version]
-    locked = ["-r", str(context / LOCK)] if (context / LOCK).is_file() else _requirements(context)
-    for wanted in (locked, ["hatchling>=1.25"]):
+    metadata = tomllib.loads((context / "pyproject.toml").read_text())
+    lock = context / LOCK
+    locked = ["-r", str(lock)] if lock.is_file() else metadata["project"]["dependencies"]
+    for wanted in (locked, metadata["build-system"]["requires"]):
         processes.run([*pip, *fitting, *wanted], log, PIP_TIMEOUT)
-
-
-def _requirements(context: Path) -> list[str]:
-    project = tomllib.loads((context / "pyproject.toml").read_text())["project"]
-    return list(project["dependencies"])

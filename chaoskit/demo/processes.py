@@ -5,6 +5,7 @@ A child is remembered as pid and start time: a pid alone may by now belong to so
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STOP_PATIENCE = 1.0  # seconds between SIGTERM and SIGKILL
+KILL_PATIENCE = 2.0  # seconds for the kernel to carry out SIGKILL
+POLL = 0.02  # seconds
 TAIL_LINES = 8
 
 
@@ -71,12 +74,31 @@ def stop(processes: Iterable[psutil.Process], patience: float = STOP_PATIENCE) -
     wanted = list(processes)
     for process in wanted:
         _signal(process, "terminate", "resume")
-    _, stubborn = psutil.wait_procs(wanted, timeout=patience)
+    stubborn = _left_after(patience, wanted)
     for process in stubborn:
         _signal(process, "kill")
-    _, left = psutil.wait_procs(stubborn, timeout=STOP_PATIENCE)
-    if left:
+    if left := _left_after(KILL_PATIENCE, stubborn):
         raise BedUnavailable(f"these processes do not end: {[process.pid for process in left]}")
+
+
+def _left_after(patience: float, wanted: Sequence[psutil.Process]) -> list[psutil.Process]:
+    """Return those that still live after at most ``patience`` seconds.
+
+    A zombie counts as gone: reaping it is up to its parent, and the init of a container may never do it.
+    """
+    deadline = time.monotonic() + patience
+    while (left := [process for process in wanted if _lives(process)]) and time.monotonic() < deadline:
+        time.sleep(POLL)
+    return left
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(ChildProcessError):  # not our child: nothing to reap
+        os.waitpid(process.pid, os.WNOHANG)
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process, *methods: str) -> None:
