@@ -9,24 +9,55 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol
 
-from chaoskit.domain.errors import Unsupported
+from chaoskit.domain.capabilities import (
+    Completed,
+    Endpoint,
+    Handle,
+    InstanceState,
+    Lifecycle,
+    Networks,
+    Processes,
+    ProcessState,
+    Target,
+    lifecycle,
+    networks,
+    processes,
+)
 from chaoskit.domain.experiment import TargetSpec
 from chaoskit.domain.quantities import Value
+
+__all__ = [
+    "Capability",
+    "Clock",
+    "Completed",
+    "Effect",
+    "Endpoint",
+    "Fault",
+    "Handle",
+    "Injection",
+    "InstanceState",
+    "Lifecycle",
+    "Networks",
+    "Probe",
+    "ProcessState",
+    "Processes",
+    "Residue",
+    "Sample",
+    "Sources",
+    "Target",
+    "TargetRef",
+    "TargetSource",
+    "lifecycle",
+    "networks",
+    "processes",
+]
 
 Residue = tuple[str, ...]
 """What is still wrong on a target, one line each; ``()`` means restored."""
 
 Capability = Literal["lifecycle", "networks", "process"]
-
-
-class Completed(NamedTuple):
-    """A command that ended: its exit status and what it printed."""
-
-    status: int
-    stdout: str
-    stderr: str
 
 
 class TargetRef(Value):
@@ -51,146 +82,6 @@ class Effect(Value):
     bit: bool | None
     requested: str
     measured: str
-
-
-class Target(Protocol):
-    """An open connection to one target."""
-
-    @property
-    def id(self) -> str:
-        """The id of its :class:`TargetRef`."""
-
-    def identity(self) -> str:
-        """Which life of the target this is. Raises TargetGone, Unreachable or TargetTimeout."""
-
-    def run(self, *argv: str, timeout: float = 10.0) -> Completed:
-        """Run a command on the target, bounded by ``timeout`` seconds. Raises TargetError."""
-
-
-class InstanceState(Value):
-    """What an instance is doing, as its engine tells it."""
-
-    status: str
-    running: bool
-    paused: bool = False
-    pid: int = 0
-    started_at: str = ""
-    exit_code: int | None = None
-    health: str = ""
-    restart_policy: str = "no"
-    restart_count: int = 0
-
-    @property
-    def serving(self) -> bool:
-        """Running, not frozen, and not in the middle of a restart."""
-        return self.running and not self.paused and self.status == "running"
-
-
-@runtime_checkable
-class Lifecycle(Protocol):
-    """A target that can be killed, stopped, frozen and started. Each call raises TargetError and is bounded."""
-
-    def state(self) -> InstanceState:
-        """What the instance is doing now, read afresh."""
-
-    def signal(self, name: str) -> None:
-        """Send a signal (``KILL``, ``TERM`` …) to the main process through the engine."""
-
-    def crash(self, name: str) -> None:
-        """Send a signal to the main process past the engine, so that its restart policy reacts."""
-
-    def stop(self, grace: float) -> None:
-        """Stop; the engine kills after ``grace`` seconds."""
-
-    def start(self) -> None:
-        """Start; harmless when already running."""
-
-    def restart(self, grace: float) -> None:
-        """Stop and start again; the engine kills after ``grace`` seconds."""
-
-    def pause(self) -> None:
-        """Freeze every process; harmless when already frozen."""
-
-    def unpause(self) -> None:
-        """Thaw; harmless when not frozen."""
-
-
-class Endpoint(Value):
-    """One attachment of an instance to a network, with all that is needed to make it again."""
-
-    network: str
-    network_id: str
-    aliases: tuple[str, ...] = ()
-    links: tuple[str, ...] = ()
-    ipv4: str = ""
-    ipv6: str = ""
-    mac: str = ""
-    static_ipv4: bool = False
-    static_ipv6: bool = False
-    driver_opts: dict[str, str] = {}
-
-
-@runtime_checkable
-class Networks(Protocol):
-    """A target whose network attachments can be taken away and given back."""
-
-    def endpoints(self) -> tuple[Endpoint, ...]:
-        """The present attachments, read afresh, in a stable order."""
-
-    def disconnect(self, endpoint: Endpoint) -> None:
-        """Detach; harmless when not attached."""
-
-    def connect(self, endpoint: Endpoint) -> None:
-        """Attach again with the same addresses and aliases; harmless when already attached so."""
-
-
-class ProcessState(Value):
-    """What a process is doing: ``pid`` is 0 and ``running`` False when it is gone. A zombie is not running."""
-
-    pid: int
-    running: bool
-    stopped: bool = False
-    started_at: float = 0.0
-    argv: tuple[str, ...] = ()
-    cwd: str = ""
-
-
-@runtime_checkable
-class Processes(Protocol):
-    """A target that is one process, found again by its selector when it is replaced."""
-
-    def process(self) -> ProcessState:
-        """The very process that was selected (same pid and start time), read afresh."""
-
-    def successors(self) -> tuple[ProcessState, ...]:
-        """Processes that match the selector now and started after the one that was selected."""
-
-    def signal_process(self, name: str) -> None:
-        """Signal the selected process; harmless when it is gone, never sent to a recycled pid."""
-
-    def spawn(self, argv: Sequence[str], cwd: str, output: str) -> int:
-        """Start a detached process whose output goes to the file ``output``; returns its pid."""
-
-
-def lifecycle(target: Target) -> Lifecycle:
-    """``target`` as a :class:`Lifecycle`. Raises Unsupported."""
-    if isinstance(target, Lifecycle):
-        return target
-    raise Unsupported(f"{target.id} cannot be killed, stopped or paused as an instance; choose a docker target")
-
-
-def networks(target: Target) -> Networks:
-    """``target`` as :class:`Networks`. Raises Unsupported."""
-    if isinstance(target, Networks):
-        return target
-    raise Unsupported(f"{target.id} has no networks to disconnect from; choose a docker target")
-
-
-def processes(target: Target) -> Processes:
-    """``target`` as :class:`Processes`. Raises Unsupported."""
-    if isinstance(target, Processes):
-        return target
-    raise Unsupported(f"{target.id} is not a process; choose a local target")
 
 
 class Injection(Value, ABC):
