@@ -1,0 +1,233 @@
+"""The composition root: loads a file, wires drivers to the engine, keeps the run, and renders what came of it."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from chaoskit import registry
+from chaoskit.domain.experiment import Prometheus
+from chaoskit.domain.history import RunRecord
+from chaoskit.domain.journal import Intended
+from chaoskit.domain.plan import Plan
+from chaoskit.domain.ports import Injection, Probe
+from chaoskit.domain.readings import Reading, judge_abort, judge_check, judge_detection
+from chaoskit.domain.verdict import Judgement, judge
+from chaoskit.drivers import DriverSources, probes_of, prometheus_guard, prometheus_of, scrape_interval
+from chaoskit.engine.access import Access
+from chaoskit.engine.clock import RealClock
+from chaoskit.engine.crew import fan_out
+from chaoskit.engine.desk import Desk
+from chaoskit.engine.halt import Halt
+from chaoskit.engine.planner import Brief, make_plan
+from chaoskit.engine.recorder import Narrator
+from chaoskit.engine.runner import Guard, Job, execute
+from chaoskit.engine.sampler import Key
+from chaoskit.files.loader import LoadedExperiment, load
+from chaoskit.settings import Settings
+from chaoskit.store.liveness import alive, me
+
+if TYPE_CHECKING:
+    from chaoskit.store.store import Store
+
+PLANNING = "plan"
+"""What stands in tags in place of a run's id while there is no run."""
+
+
+class Ready(NamedTuple):
+    """An experiment, wired: all that is needed to plan or run it."""
+
+    brief: Brief
+    prometheus: Prometheus | None
+    probes: Mapping[Key, Probe]
+    sources: DriverSources
+
+
+class Finished(NamedTuple):
+    """A run that ended, with where its reports are."""
+
+    record: RunRecord
+    judgement: Judgement
+    reports: Mapping[str, Path]
+
+
+class Origin(NamedTuple):
+    """Where a run came from: what triggered it, and the command that repeats it."""
+
+    trigger: str
+    command: str
+
+
+def new_run_id(now: datetime) -> str:
+    """A globally unique id that sorts by time: UTC to the second, and 24 random bits."""
+    return f"{now:%y%m%dt%H%M%S}{secrets.token_hex(3)}"
+
+
+def new_seed() -> str:
+    """A seed for a run that was given none; it is in the report, so the choice can be repeated."""
+    return secrets.token_hex(4)
+
+
+def revive(intended: Intended) -> Injection:
+    """The injection behind a journal entry. Raises InvalidInput when its kind is no longer known."""
+    return registry.injection(intended.kind, intended.injection)
+
+
+def prepare_file(path: str, settings: Settings, variables: Mapping[str, str], seed: str | None) -> Ready:
+    """Load and wire an experiment file. Raises InvalidExperiment with every problem of the file."""
+    return _ready(load(path, variables=variables), settings, seed or new_seed())
+
+
+def prepare_plan(plan: Plan, settings: Settings) -> Ready:
+    """Wire the experiment that a plan holds, with the plan's own seed."""
+    experiment = plan.experiment
+    loaded = LoadedExperiment(
+        experiment=experiment,
+        faults=tuple(registry.fault(step.kind).model_validate(step.parameters) for step in experiment.faults),
+        path=plan.path,
+        text=experiment.model_dump_json(by_alias=True, exclude_defaults=True, indent=2),
+        sha256=plan.sha256,
+    )
+    return _ready(loaded, settings, plan.seed)
+
+
+def _ready(loaded: LoadedExperiment, settings: Settings, seed: str) -> Ready:
+    experiment = loaded.experiment
+    prometheus = prometheus_of(experiment, settings.prometheus, loaded.path)
+    probes = probes_of(experiment, prometheus)
+    brief = Brief(
+        experiment=experiment,
+        faults=loaded.faults,
+        path=loaded.path,
+        text=loaded.text,
+        sha256=loaded.sha256,
+        seed=seed,
+        protected=settings.protected,
+        scrape=scrape_interval(prometheus) if experiment.needs_prometheus else None,
+        slowest_abort_probe=max((probe.bound for key, probe in probes.items() if key.role == "abort"), default=0.0),
+    )
+    watched = [prometheus.url] if prometheus is not None else []
+    return Ready(brief, prometheus, probes, DriverSources(settings.docker_host, watched))
+
+
+# --- plan -------------------------------------------------------------------------------------------------
+
+
+def plan(ready: Ready) -> tuple[Plan, list[Reading]]:
+    """The plan against reality as it is now, with the present value of every probe. Touches nothing."""
+    access = Access(ready.sources)
+    try:
+        planned = make_plan(ready.brief, ready.sources, access, PLANNING)
+    finally:
+        access.close()
+    return planned.plan, _current(ready)
+
+
+def _current(ready: Ready) -> list[Reading]:
+    done = fan_out(lambda pair: _read(ready, *pair), list(ready.probes.items()))
+    return [outcome.result for outcome in done if outcome.result is not None]
+
+
+def _read(ready: Ready, key: Key, probe: Probe) -> Reading:
+    experiment, sample = ready.brief.experiment, probe.sample()
+    if key.role == "check":
+        check = next(check for check in experiment.steady_state if check.name == key.name)
+        judged = judge_check(check, sample, fault_in=False)
+    elif key.role == "abort":
+        judged = judge_abort(next(rule for rule in experiment.watched if rule.title == key.name), sample)
+    else:
+        judged = judge_detection(sample)
+    return Reading(role=key.role, name=key.name, phase="plan", at=0.0, took=0.0, **judged.model_dump())
+
+
+# --- run --------------------------------------------------------------------------------------------------
+
+
+class Claiming:
+    """The store as the engine sees it: a claim knows how to tell whether another run's runner is alive."""
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+        self.append, self.begin, self.save = store.append, store.begin, store.save
+        self.extend, self.heartbeat, self.halted = store.extend, store.heartbeat, store.halted
+
+    def claim(self, *intended: Intended) -> None:
+        """Write the intentions unless another run has one on the same target. Raises Blocked."""
+        self._store.claim(*intended, live=lambda run: is_live(self._store, run))
+
+
+def is_live(store: "Store", run: str) -> bool:
+    """Whether the runner of ``run`` is alive, by its pid on this machine, else by its heartbeat."""
+    return alive(store.runner_of(run), RealClock().utc())
+
+
+def run(
+    ready: Ready,
+    run_id: str,
+    store: "Store",
+    settings: Settings,
+    halt: Halt,
+    narrator: Narrator,
+    origin: Origin,
+    promised: Plan | None = None,
+) -> Finished:
+    """Run the experiment to its end, keep it, and write its reports. The verdict is in the result."""
+    guards: list[Guard] = [halt_guard(store, run_id), residue_guard(store)]
+    if ready.prometheus is not None and ready.brief.experiment.needs_prometheus:
+        guards.append(prometheus_guard(ready.prometheus))
+    job = Job(
+        run=run_id,
+        brief=ready.brief,
+        runner=me(),
+        trigger=origin.trigger,
+        command=origin.command,
+        sources=ready.sources,
+        probes=ready.probes,
+        revive=revive,
+        guards=guards,
+        promised=promised,
+    )
+    record = execute(job, Desk(Claiming(store), RealClock(), halt, narrator))
+    return conclude(record, store, settings)
+
+
+def conclude(record: RunRecord, store: "Store", settings: Settings) -> Finished:
+    """Judge a record, keep it with its verdict, and write its reports."""
+    from chaoskit.reports.write import write
+
+    judgement = judge(record)
+    store.finish(record, judgement.verdict)
+    return Finished(record, judgement, write(record, judgement, settings.reports))
+
+
+# --- guards of the store ----------------------------------------------------------------------------------
+
+
+def halt_guard(store: "Store", run_id: str) -> Guard:
+    """No start while a halt is in force."""
+
+    def guard() -> Sequence[str]:
+        reason = store.halted(run_id)
+        return [f"a halt is in force: {reason}; lift it with `chaoskit halt --all --release`"] if reason else []
+
+    return guard
+
+
+def residue_guard(store: "Store") -> Guard:
+    """No start over what an earlier run, whose runner is dead, has left on any target."""
+
+    def guard() -> Sequence[str]:
+        left = store.outstanding()
+        dead = [run for run in dict.fromkeys(one.run for one in left) if not is_live(store, run)]
+        return [
+            f"run {run} left a fault behind on {_names(left, run)}; restore it first with `chaoskit rollback {run}`"
+            for run in dead
+        ]
+
+    return guard
+
+
+def _names(left: Sequence[Intended], run: str) -> str:
+    names = sorted({one.ref.name for one in left if one.run == run})
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")  # noqa: PLR2004 a line's worth

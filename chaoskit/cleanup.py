@@ -1,0 +1,141 @@
+"""Restores what outlived a runner that died, from its journal alone, and closes the record of its run."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from chaoskit.app import Finished, conclude, is_live, revive
+from chaoskit.domain.errors import StoreFailed, UnknownRun
+from chaoskit.domain.history import Event, InjectionRecord, RunRecord
+from chaoskit.domain.journal import Intended
+from chaoskit.drivers import DriverSources
+from chaoskit.engine.access import Access
+from chaoskit.engine.clock import RealClock
+from chaoskit.engine.injecting import closing_entry
+from chaoskit.engine.rollback import Undone, roll_back
+from chaoskit.settings import Settings
+
+if TYPE_CHECKING:
+    from chaoskit.store.store import Store
+
+
+Teller = Callable[[Undone], None]
+
+
+def silent(_undone: Undone) -> None:
+    """Tell nobody."""
+
+
+class Orphans(NamedTuple):
+    """What one run left behind, newest first, and whether its runner still lives."""
+
+    run: str
+    left: tuple[Intended, ...]
+    live: bool
+
+
+class Restoration(NamedTuple):
+    """What came of undoing one run's residue."""
+
+    run: str
+    undone: Sequence[Undone]
+    finished: Finished | None
+
+
+def orphans(store: "Store", run: str | None = None) -> list[Orphans]:
+    """What is outstanding, by run; of one run only when ``run`` is given."""
+    left = [one for one in store.outstanding() if run is None or one.run == run]
+    runs = dict.fromkeys(one.run for one in left)
+    return [Orphans(r, tuple(one for one in left if one.run == r), is_live(store, r)) for r in runs]
+
+
+def restore(
+    orphaned: Orphans,
+    store: "Store",
+    settings: Settings,
+    tell: Teller = silent,
+) -> Restoration:
+    """Undo and verify everything that one dead run left, then judge and report the run anew."""
+    clock = RealClock()
+    access = Access(DriverSources(settings.docker_host))
+    undone: list[Undone] = []
+    unwritten: list[StoreFailed] = []
+
+    def keep(one: Undone) -> None:
+        undone.append(one)
+        tell(one)
+        try:
+            store.append(closing_entry(one, clock))
+        except StoreFailed as error:  # the undoing of the others comes first; the journal keeps this one open
+            unwritten.append(error)
+
+    try:
+        roll_back(orphaned.left, access, revive, clock, keep)
+    finally:
+        access.close()
+    if unwritten:
+        raise unwritten[0]
+    return Restoration(orphaned.run, undone, _close_record(orphaned.run, undone, store, settings))
+
+
+def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
+    """Judge and report runs whose runner died without leaving anything behind, so that none stays open for ever."""
+    left = {one.run for one in store.outstanding()}
+    unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not run.live]
+    closed = [_close_record(run, (), store, settings) for run in unfinished if run not in left]
+    return [one for one in closed if one is not None]
+
+
+def _close_record(run: str, undone: Sequence[Undone], store: "Store", settings: Settings) -> Finished | None:
+    """End the dead run's record: what was undone and when, and that its runner died."""
+    try:
+        record = store.load(run)
+    except UnknownRun:
+        return None
+    at = (RealClock().utc() - record.started_at).total_seconds()
+    by_n = {one.intended.n: one for one in undone}
+    known = {i.n: i for i in record.injections} | {
+        n: _from_journal(one.intended, at) for n, one in by_n.items() if n not in {i.n for i in record.injections}
+    }
+    injections = tuple(_ended(known[n], by_n.get(n), at) for n in sorted(known))
+    events = [Event(at=at, kind="rollback", text=_told(one)) for one in undone]
+    errors = record.errors if record.ended_at is not None else (*record.errors, _died(record))
+    closed = record.model_copy(
+        update={"injections": injections, "errors": errors, "ended_at": at, "events": (*record.events, *events)}
+    )
+    store.extend(run, (), events)
+    return conclude(closed, store, settings)
+
+
+def _ended(record: InjectionRecord, one: Undone | None, at: float) -> InjectionRecord:
+    if one is None:
+        return record
+    update: dict[str, object] = {"attempts": record.attempts + one.attempts, "note": one.note, "residue": one.residue}
+    if one.restored:
+        update["restored_at"] = at
+    return record.model_copy(update=update)
+
+
+def _from_journal(intended: Intended, at: float) -> InjectionRecord:
+    """An injection that the runner journalled but did not live to put in its record."""
+    return InjectionRecord(
+        n=intended.n,
+        step=intended.step,
+        kind=intended.kind,
+        group=intended.group,
+        target_id=intended.ref.id,
+        target=intended.ref.name,
+        tag=f"chaoskit-{intended.run}-{intended.n}",
+        duration=0.0,
+        by_hand=intended.by_hand,
+        intended_at=at,
+    )
+
+
+def _told(one: Undone) -> str:
+    what = f"{one.intended.kind} on {one.intended.ref.name}"
+    return f"{what}: {one.note}" if one.restored else f"{what}: NOT restored: {'; '.join(one.residue)}"
+
+
+def _died(record: RunRecord) -> str:
+    where = record.phases[-1].name if record.phases else "the start"
+    return f"the runner (pid {record.runner.pid} on {record.runner.host}) died in {where}; its faults were undone later"

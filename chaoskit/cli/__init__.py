@@ -1,0 +1,52 @@
+"""The command line: parse, call the application, give the exit code. No rules live here.
+
+Start-up is kept cheap on purpose: nothing but the parser is imported until a command is known.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from chaoskit import __version__
+
+ABORTED, ERROR = 4, 7
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is a documented contract (docs/reference/exit-codes.md)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in (["--version"], ["-V"]):
+        print(f"chaoskit {__version__}")
+        return 0
+    from chaoskit.cli.parser import parse
+
+    args = parse(arguments)
+    try:
+        code = args.handler(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away; there is nobody left to tell, and Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR
+    except KeyboardInterrupt:
+        print("chaoskit: stopped by Ctrl-C; nothing was started", file=sys.stderr)
+        return ABORTED
+    except Exception as error:  # noqa: BLE001 the last line of defence: a person gets a sentence, never a traceback
+        return _explain(error, verbose=args.verbose)
+    return int(code)
+
+
+def _explain(error: Exception, *, verbose: bool) -> int:
+    from chaoskit.domain.errors import ChaoskitError
+
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, ChaoskitError):
+        for line in str(error).splitlines():
+            print(f"chaoskit: {line}", file=sys.stderr)
+        return int(error.exit_code)
+    print(f"chaoskit: a defect of chaoskit: {type(error).__name__}: {error}", file=sys.stderr)
+    print("chaoskit: run it again with --verbose and report what it prints", file=sys.stderr)
+    return ERROR

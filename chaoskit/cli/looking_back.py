@@ -1,0 +1,70 @@
+"""``chaoskit history`` and ``chaoskit report``: stored runs, judged again at any time."""
+
+import argparse
+from pathlib import Path
+
+from chaoskit.cli.common import opened_store, print_json, settings_of
+from chaoskit.domain.errors import Exit, InvalidInput
+from chaoskit.domain.history import RunRecord
+from chaoskit.domain.verdict import Judgement, judge
+
+
+def history(args: argparse.Namespace) -> int:
+    """List stored runs, newest first."""
+    with opened_store(settings_of(args)) as store:
+        runs = store.runs(limit=args.limit, experiment=args.experiment)
+    if args.json:
+        print_json([run.model_dump(mode="json") for run in runs])
+        return Exit.PASSED
+    for run in runs:
+        word = run.verdict or ("live" if run.live else "died")
+        took = "" if run.duration is None else f"{run.duration:.0f}s"
+        residue = f"  residue on {run.outstanding} target(s)" if run.outstanding and not run.live else ""
+        print(f"{run.run}  {run.started_at:%Y-%m-%d %H:%M:%S}  {word:<12} {took:>6}  {run.experiment}{residue}")
+    if not runs:
+        print("no runs yet; start with `chaoskit run FILE`")
+    return Exit.PASSED
+
+
+def report(args: argparse.Namespace) -> int:
+    """Judge a stored run again and render it; exits 0 when the report could be made, whatever the verdict."""
+    settings = settings_of(args)
+    with opened_store(settings) as store:
+        record = store.load(store.resolve(args.run))
+    judgement = judge(record)
+    if args.format == "files" and not args.out:
+        from chaoskit.reports.write import write
+
+        paths = write(record, judgement, settings.reports)
+        if args.json:
+            print_json({name: str(path) for name, path in paths.items()})
+        else:
+            print(*paths.values(), sep="\n")
+        return Exit.PASSED
+    text = _render("html" if args.format == "files" else args.format, record, judgement)
+    if args.out:
+        _write(Path(args.out), text)
+    else:
+        print(text)
+    return Exit.PASSED
+
+
+def _render(kind: str, record: RunRecord, judgement: Judgement) -> str:
+    if kind == "html":
+        from chaoskit.reports.html import render
+    elif kind == "markdown":
+        from chaoskit.reports.markdown import render
+    elif kind == "json":
+        from chaoskit.reports.json_ import render
+    elif kind == "junit":
+        from chaoskit.reports.junit import render
+    else:
+        from chaoskit.reports.text import summary as render
+    return render(record, judgement)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(f"{path}: could not be written: {error.strerror}; choose another --out") from error

@@ -1,0 +1,134 @@
+"""``chaoskit status``, ``halt`` and ``rollback``: what an operator types when something is going on."""
+
+import argparse
+import getpass
+from typing import TYPE_CHECKING
+
+from chaoskit import cleanup
+from chaoskit.cli.common import opened_store, print_json, settings_of
+from chaoskit.domain.errors import Exit, InvalidInput
+from chaoskit.engine.clock import RealClock
+from chaoskit.engine.rollback import Undone
+
+if TYPE_CHECKING:
+    from chaoskit.cleanup import Orphans
+
+
+def status(args: argparse.Namespace) -> int:
+    """Show live runs, halts and residue; exit 6 when a dead run left something behind."""
+    with opened_store(settings_of(args)) as store:
+        left = cleanup.orphans(store)
+        live = [run for run in store.runs(limit=200) if run.live]
+        halts = store.active_halts()
+        if args.json:
+            document = {
+                "live": [run.model_dump(mode="json") for run in live],
+                "halts": [halt.model_dump(mode="json") for halt in halts],
+                "residue": [_orphan_document(one) for one in left],
+            }
+            print_json(document)
+        else:
+            for run in live:
+                print(f"live     {run.run}  {run.experiment}  since {run.started_at:%Y-%m-%d %H:%M:%S} UTC")
+            for halt in halts:
+                print(f"halt     {halt.scope}  by {halt.who} at {halt.at:%Y-%m-%d %H:%M:%S} UTC: {halt.reason}")
+            for one in left:
+                print("\n".join(_orphan_lines(one)))
+            if not (live or halts or left):
+                print("nothing runs, no halt is in force, nothing is left behind")
+    return Exit.DIRTY if any(not one.live for one in left) else Exit.PASSED
+
+
+def _orphan_document(one: "Orphans") -> dict[str, object]:
+    injections = [{"n": i.n, "kind": i.kind, "target": i.ref.name, "by_hand": i.by_hand} for i in one.left]
+    return {"run": one.run, "live": one.live, "injections": injections}
+
+
+def _orphan_lines(one: "Orphans") -> list[str]:
+    word = "in force" if one.live else "residue "
+    hint = "" if one.live else f"; restore with `chaoskit rollback {one.run}`"
+    return [f"{word} {one.run}  {i.kind} on {i.ref.name}{hint}" for i in one.left]
+
+
+def halt(args: argparse.Namespace) -> int:
+    """Engage or release a halt."""
+    if bool(args.run) == args.all:
+        raise InvalidInput("write either a RUN or --all, for example: chaoskit halt --all --reason 'incident 42'")
+    with opened_store(settings_of(args)) as store:
+        scope = "all" if args.all else store.resolve(args.run)
+        now = RealClock().utc()
+        if args.release:
+            count = store.release(scope, getpass.getuser(), now)
+            _say(args, {"released": count, "scope": scope}, f"released {count} halt(s) of {scope}")
+        else:
+            store.engage(scope, args.reason or "no reason given", getpass.getuser(), now)
+            more = "; new starts are blocked until `chaoskit halt --all --release`" if args.all else ""
+            _say(args, {"halted": scope}, f"halt engaged for {scope}{more}")
+    return Exit.PASSED
+
+
+def _say(args: argparse.Namespace, document: dict[str, object], text: str) -> None:
+    if args.json:
+        print_json(document)
+    else:
+        print(text)
+
+
+def rollback(args: argparse.Namespace) -> int:
+    """Restore what dead runs left; exit 6 when something could not be proven restored."""
+    settings = settings_of(args)
+    with opened_store(settings) as store:
+        found = cleanup.orphans(store, store.resolve(args.run) if args.run else None)
+        due = [one for one in found if args.force or not one.live]
+        if not args.json:
+            for one in found:
+                if one not in due:
+                    print(f"run {one.run} is alive; stop it with `chaoskit halt {one.run}`, or use --force")
+        if args.dry_run:
+            return _show(args, due)
+        restored = [cleanup.restore(one, store, settings, _tell_undone(args)) for one in due]
+        cleanup.close_dead_runs(store, settings)
+    undone = [one for restoration in restored for one in restoration.undone]
+    if args.json:
+        print_json([_undone_document(one) for one in undone])
+    elif not undone:
+        print("nothing to restore")
+    return Exit.PASSED if all(one.restored for one in undone) else Exit.DIRTY
+
+
+def _tell_undone(args: argparse.Namespace) -> "cleanup.Teller":
+    def tell(one: Undone) -> None:
+        what = f"{one.intended.run}  {one.intended.kind} on {one.intended.ref.name}"
+        if one.restored:
+            print(f"restored {what}: {one.note}", flush=True)
+            return
+        print(f"NOT restored {what}: {'; '.join(one.residue)}", flush=True)
+        print("  run by hand:", *one.intended.by_hand, sep="\n    ", flush=True)
+
+    return cleanup.silent if args.json else tell
+
+
+def _undone_document(one: Undone) -> dict[str, object]:
+    return {
+        "run": one.intended.run,
+        "n": one.intended.n,
+        "kind": one.intended.kind,
+        "target": one.intended.ref.name,
+        "restored": one.restored,
+        "note": one.note,
+        "residue": list(one.residue),
+        "by_hand": list(one.intended.by_hand),
+    }
+
+
+def _show(args: argparse.Namespace, due: "list[Orphans]") -> int:
+    from chaoskit.app import revive
+
+    lines = [(one.run, i.kind, i.ref.name, list(revive(i).undo())) for one in due for i in one.left]
+    if args.json:
+        print_json([{"run": run, "kind": kind, "target": name, "undo": undo} for run, kind, name, undo in lines])
+    for run, kind, name, undo in [] if args.json else lines:
+        print(f"would restore {run}  {kind} on {name}", *undo, sep="\n    ")
+    if not lines and not args.json:
+        print("nothing to restore")
+    return Exit.PASSED

@@ -1,0 +1,123 @@
+"""``chaoskit run`` and ``chaoskit plan``."""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from chaoskit import app
+from chaoskit.cli.common import opened_store, print_json, settings_of, variables_of
+from chaoskit.domain.errors import Exit, InvalidInput
+from chaoskit.domain.plan import Plan
+from chaoskit.engine.clock import RealClock
+from chaoskit.engine.halt import Halt, stopped_by_signals
+from chaoskit.engine.recorder import Narrator
+from chaoskit.files.source import read_text
+from chaoskit.settings import Settings
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run an experiment; the exit code is the verdict's."""
+    if bool(args.file) == bool(args.plan):
+        raise InvalidInput(
+            "write either an experiment FILE or --plan PLAN, for example: chaoskit run replica-loss.yaml"
+        )
+    settings = settings_of(args)
+    promised = _read_plan(args.plan) if args.plan else None
+    ready = app.prepare_plan(promised, settings) if promised else _ready(args, settings)
+    halt = Halt()
+    with opened_store(settings) as store, stopped_by_signals(halt, _still_rolling_back):
+        run_id = app.new_run_id(RealClock().utc())
+        with _narrator(args, ready, run_id) as narrator:
+            origin = app.Origin(trigger=os.environ.get("CHAOSKIT_TRIGGER", "cli"), command=_command(args, ready))
+            finished = app.run(ready, run_id, store, settings, halt, narrator, origin, promised)
+    _tell(args, finished)
+    return finished.judgement.exit_code
+
+
+def _ready(args: argparse.Namespace, settings: Settings) -> app.Ready:
+    return app.prepare_file(args.file, settings, variables_of(args), args.seed)
+
+
+def _command(args: argparse.Namespace, ready: app.Ready) -> str:
+    """The command that makes the same choices again."""
+    sets = [word for given in args.set for word in ("--set", given)]
+    return shlex.join(["chaoskit", "run", ready.brief.path, "--seed", ready.brief.seed, *sets])
+
+
+def _still_rolling_back(signal: str) -> None:
+    # Inside a signal handler: one unbuffered write, nothing that takes a lock.
+    text = f"\n{signal} again: rollback is not interrupted; watch it with `chaoskit status` in another terminal\n"
+    os.write(2, text.encode())
+
+
+@contextmanager
+def _narrator(args: argparse.Namespace, ready: app.Ready, run_id: str) -> Iterator[Narrator]:
+    """The live display on a terminal, plain lines elsewhere; on standard error when JSON owns standard output."""
+    experiment = ready.brief.experiment
+    out = sys.stderr if args.json else sys.stdout
+    if args.plain or not out.isatty() or os.environ.get("TERM") == "dumb":
+        from chaoskit.cli.lines import Lines
+
+        yield Lines(experiment, run_id, out)
+        return
+    from chaoskit.cli.live import Live
+
+    live = Live(experiment, run_id, out)
+    try:
+        yield live
+    finally:
+        live.close()
+
+
+def _tell(args: argparse.Namespace, finished: app.Finished) -> None:
+    record, judgement, reports = finished
+    if args.json:
+        from chaoskit.reports.json_ import document
+
+        print_json({**document(record, judgement), "reports": {name: str(path) for name, path in reports.items()}})
+        return
+    from chaoskit.reports.text import summary
+
+    print(f"\n{summary(record, judgement)}")
+    print(f"report: {reports['html']}")
+
+
+def plan(args: argparse.Namespace) -> int:
+    """Show the plan; exit 3 when its own guards say no."""
+    settings = settings_of(args)
+    planned, current = app.plan(_ready(args, settings))
+    if args.out:
+        _write_plan(planned, Path(args.out))
+    if args.json:
+        readings = [reading.model_dump(mode="json") for reading in current]
+        document = {"fingerprint": planned.fingerprint, "plan": planned.model_dump(mode="json", by_alias=True)}
+        print_json({**document, "current": readings})
+    else:
+        from chaoskit.reports.text import plan_text
+
+        print(plan_text(planned, current))
+    return Exit.BLOCKED if planned.blocked else Exit.PASSED
+
+
+def _write_plan(planned: Plan, path: Path) -> None:
+    try:
+        path.write_text(planned.model_dump_json(by_alias=True, indent=2) + "\n")
+    except OSError as error:
+        raise InvalidInput(f"{path}: the plan could not be written: {error.strerror}; choose another --out") from error
+
+
+def _read_plan(path: str) -> Plan:
+    try:
+        return Plan.model_validate_json(read_text(path, InvalidInput))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise InvalidInput(
+            f"{path}: is not a plan: {where}: {first['msg']}; make one with `chaoskit plan FILE --out {path}`"
+        ) from error

@@ -1,0 +1,96 @@
+"""Which driver serves which part of an experiment: the only place that knows them all by name."""
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+
+from chaoskit.domain.errors import InvalidExperiment
+from chaoskit.domain.experiment import Check, ExpectedAlert, Experiment, ProbeSpec, Prometheus, TargetSpec
+from chaoskit.domain.ports import Probe, TargetSource
+from chaoskit.engine.sampler import Key
+
+
+class DriverSources:
+    """Gives the target source of a group, the same one for the same selector. Safe to use from several threads."""
+
+    def __init__(self, docker_host: str | None = None, watched_urls: Sequence[str] = ()) -> None:
+        self._docker_host = docker_host
+        self._watched_urls = tuple(watched_urls)
+        self._made: dict[str, TargetSource] = {}
+        self._lock = Lock()
+
+    def __call__(self, spec: TargetSpec) -> TargetSource:
+        """The source for ``spec``."""
+        key = spec.model_dump_json()
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = self._make(spec)
+            return self._made[key]
+
+    def _make(self, spec: TargetSpec) -> TargetSource:
+        if spec.docker is not None:
+            from chaoskit.targets.docker import DockerSource
+
+            return DockerSource(spec.docker, default_host=self._docker_host, watched_urls=self._watched_urls)
+        if spec.local is not None:
+            from chaoskit.targets.local import LocalSource
+
+            return LocalSource(spec.local, watched_urls=self._watched_urls)
+        raise AssertionError("a target group has exactly one kind; its model sees to that")
+
+
+def alert_query(expected: ExpectedAlert) -> str:
+    """PromQL that is above zero while the alert fires, by the ``ALERTS`` series that Prometheus writes for rules."""
+    wanted = {"alertname": expected.alert, "alertstate": "firing", **expected.labels}
+    matchers = ",".join(f"{name}={_quoted(value)}" for name, value in wanted.items())
+    return f"count(ALERTS{{{matchers}}}) or vector(0)"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def probes_of(experiment: Experiment, prometheus: Prometheus | None) -> dict[Key, Probe]:
+    """A probe for every check, abort condition and expected alert."""
+    specs: list[tuple[Key, ProbeSpec]] = [(Key("check", c.name), c) for c in experiment.steady_state]
+    specs += [(Key("abort", rule.title), rule) for rule in experiment.watched]
+    specs += [(Key("detection", a.alert), ProbeSpec(promql=alert_query(a))) for a in experiment.expect.alerts]
+    return {key: _probe(spec, prometheus) for key, spec in specs}
+
+
+def _probe(spec: ProbeSpec, prometheus: Prometheus | None) -> Probe:
+    from chaoskit.probes.build import build
+
+    return build(spec, wants_number=isinstance(spec, Check) and spec.stated, prometheus=prometheus)
+
+
+def prometheus_of(experiment: Experiment, configured: Prometheus | None, path: str) -> Prometheus | None:
+    """The Prometheus that judges: the experiment's own, else the configured one. Raises InvalidExperiment."""
+    chosen = experiment.prometheus or configured
+    if chosen is None and experiment.needs_prometheus:
+        raise InvalidExperiment(
+            f"{path}: the experiment asks Prometheus, but none is known; "
+            "add `prometheus: {url: http://prometheus:9090}` to the file, or set CHAOSKIT_PROMETHEUS_URL"
+        )
+    return chosen
+
+
+def prometheus_guard(prometheus: Prometheus) -> Callable[[], Sequence[str]]:
+    """A guard that asks whether monitoring answers at all, before anything depends on it."""
+
+    def guard() -> Sequence[str]:
+        from chaoskit.probes.prometheus_info import PrometheusInfo
+
+        problem = PrometheusInfo(prometheus).ready()
+        return [f"monitoring is unreachable: {problem}"] if problem else []
+
+    return guard
+
+
+def scrape_interval(prometheus: Prometheus | None) -> float | None:
+    """Seconds between two scrapes, where Prometheus tells."""
+    if prometheus is None:
+        return None
+    from chaoskit.probes.prometheus_info import PrometheusInfo
+
+    return PrometheusInfo(prometheus).scrape_interval()
