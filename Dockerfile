@@ -24,14 +24,15 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 
 FROM tools AS build
+LABEL chaoskit.stage=build
 ARG PIP_NO_INDEX=
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_FIND_LINKS=/src/wheelhouse
 # The odd patterns match nothing where there is no lock or no wheelhouse, and are no error then.
-COPY README.md requirements.loc[k] /src/
-COPY README.md wheelhous[e]/* /src/wheelhouse/
+COPY LICENSE requirements.loc[k] /src/
+COPY LICENSE wheelhous[e]/* /src/wheelhouse/
 RUN python3 -m venv /opt/chaoskit \
  && if [ -f /src/requirements.lock ]; then /opt/chaoskit/bin/pip install -r /src/requirements.lock; fi
 COPY pyproject.toml README.md LICENSE /src/

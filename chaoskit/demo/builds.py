@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 CONTENT_LABEL = "chaoskit.content"
+STAGE_LABEL = "chaoskit.stage"
 BUILD_TIMEOUT = 600.0  # seconds for a whole build
 SILENCE_TIMEOUT = 180  # seconds without any output
 TAIL_LINES = 12
@@ -54,6 +56,7 @@ def build(
     Raises BedUnavailable with the last lines of the build when it fails or takes too long.
     """
     progress(f"building image {tag}")
+    before = _replaceable(client, tag) if stage is None else set()  # a stage is what the next build goes on from
     output = client.api.build(
         path=str(context),
         tag=tag,
@@ -67,6 +70,22 @@ def build(
         timeout=SILENCE_TIMEOUT,
     )
     follow(output, f"image {tag} was not built", progress, BUILD_TIMEOUT)
+    _remove(client, before - {str(client.images.get(tag).id)})
+
+
+def _replaceable(client: DockerClient, tag: str) -> set[str]:
+    """Find what a build of ``tag`` supersedes: the image of that name, and nameless build stages of ours."""
+    stages = client.images.list(all=False, filters={"dangling": True, "label": STAGE_LABEL})
+    return {str(image.id) for image in [*client.images.list(name=tag), *stages]}
+
+
+def _remove(client: DockerClient, images: set[str]) -> None:
+    """Remove superseded images, so that rebuilding does not fill the disk; those still in use stay."""
+    from docker.errors import APIError
+
+    for image in images:
+        with contextlib.suppress(APIError):
+            client.images.remove(image)
 
 
 def follow(output: Iterable[Any], failure: str, progress: Progress, timeout: float) -> None:
