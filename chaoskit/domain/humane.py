@@ -42,9 +42,9 @@ def humane(value: float | None, unit: str = "", near: Iterable[float] = ()) -> s
 def _scaled(value: float, unit: str, digits: int) -> str:
     if value == 0:
         return _ZERO.get(unit, f"0 {unit}")
-    # Rounded before the unit is chosen, so that 0.99999 s reads 1 s and not 1,000 ms.
-    value = float(f"{value:.{digits - 1}e}")
-    _, size, name = next(scale for scale in _SCALES.get(unit, _SCALES[""]) if abs(value) >= scale[0])
+    # The unit suits the number as it will read, so that 0.99999 s is 1 s and not 1,000 ms.
+    seen = abs(float(f"{value:.{digits - 1}e}"))
+    _, size, name = next(scale for scale in _SCALES.get(unit, _SCALES[""]) if seen >= scale[0])
     return _digits(value / size, digits) + name
 
 
