@@ -71,6 +71,8 @@ def exchange(request: Request, context: ssl.SSLContext | None, deadline: Deadlin
     with asking(where, deadline):
         try:
             return _exchange(request, context, deadline, most)
+        except ssl.SSLError:
+            raise  # an untrusted certificate is a ValueError as well
         except (http.client.InvalidURL, ValueError) as error:
             # The error quotes the URL or the header, which may hold a token.
             raise CannotAsk(f"{where}: the URL or a header holds what cannot be sent") from error
