@@ -111,7 +111,8 @@ class Lifecycle(Protocol):
 class Endpoint(Value):
     """One attachment of an instance to a network, with all that is needed to make it again.
 
-    An address that is not static was chosen by the engine, which may choose another one next time.
+    An address that is not static was chosen by the engine, which may choose another one next time. ``irreversible``
+    says why the engine could not make this attachment again; empty when it can.
     """
 
     network: str
@@ -123,9 +124,8 @@ class Endpoint(Value):
     mac: str = ""
     static_ipv4: bool = False
     static_ipv6: bool = False
-    static_mac: bool = False
-    gateway_priority: int = 0
     driver_opts: dict[str, str] = {}
+    irreversible: str = ""
 
 
 @runtime_checkable
