@@ -1,0 +1,132 @@
+"""Containers that no fault may ever touch, and why: this runner, what watches it, and what others restore."""
+
+import re
+import socket
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from chaoskit.targets.docker_facts import Facts, aliases_of, endpoints_of, labels_of, name_of
+
+ROLE_LABEL = "chaoskit.role"
+_ORCHESTRATORS = {"com.docker.swarm.task.id": "Docker Swarm", "io.kubernetes.pod.uid": "Kubernetes"}
+_ID = r"(?P<id>[0-9a-f]{64})"
+_MOUNTED = re.compile(rf"/containers/{_ID}/\S+ /etc/(?:hostname|hosts|resolv\.conf) ")
+_CGROUP = re.compile(rf"(?:/docker[/-]|libpod-){_ID}")
+_SHORT = 12
+
+
+class Watched(NamedTuple):
+    """A URL that must stay reachable: its host and port, the addresses of the host, and whether it is the engine's."""
+
+    url: str
+    host: str
+    port: int
+    addresses: frozenset[str]
+    on_engine: bool
+
+
+def own_container(mountinfo: str, cgroup: str) -> str:
+    """The id of the container this process runs in, from ``/proc/self/mountinfo`` and ``/proc/self/cgroup``; or ''.
+
+    Engines mount three files of their own into every container; elsewhere those mounts do not exist.
+    """
+    found = _MOUNTED.search(mountinfo) or _CGROUP.search(cgroup)
+    return found["id"] if found else ""
+
+
+def read_own_container() -> str:
+    """:func:`own_container` of this very process."""
+    texts = [
+        path.read_text() if path.exists() else "" for path in map(Path, ("/proc/self/mountinfo", "/proc/self/cgroup"))
+    ]
+    return own_container(*texts)
+
+
+def exclusion(facts: Facts, own: str, watched: Iterable[Watched]) -> str:
+    """Why the container must never be picked; empty when it may be."""
+    labels = labels_of(facts)
+    if facts["Id"] == own:
+        return "chaoskit itself runs in it"
+    if ROLE_LABEL in labels:
+        return f"it is part of chaoskit ({ROLE_LABEL}={labels[ROLE_LABEL]})"
+    for label, orchestrator in _ORCHESTRATORS.items():
+        if label in labels:
+            return f"{orchestrator} runs and replaces it, so chaoskit could not restore it"
+    return next((f"it serves {url.url}, which this run depends on" for url in watched if serves(facts, url)), "")
+
+
+def serves(facts: Facts, url: Watched) -> bool:
+    """Whether ``url`` leads to the container: by name, by its own address, or by a port published on its host."""
+    names = {name.lower() for name in _names(facts)}
+    if url.host.lower() in names or any(url.host.lower() == f"{name}.{net}" for name in names for net in _on(facts)):
+        return True
+    own_addresses = {address for end in endpoints_of(facts) for address in (end.ipv4, end.ipv6) if address}
+    if url.addresses & own_addresses:
+        return True
+    return url.on_engine and url.port in _host_ports(facts)
+
+
+def watched(urls: Sequence[str], engine_host: str) -> tuple[Watched, ...]:
+    """``urls`` with their hosts resolved, as far as they resolve."""
+    engine = _engine_addresses(engine_host)
+    return tuple(_watched(url, engine) for url in urls)
+
+
+def _watched(url: str, engine: frozenset[str] | None) -> Watched:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    addresses = _resolve(host)
+    on_engine = any(map(_is_ours, addresses)) if engine is None else bool(addresses & engine)
+    return Watched(url, host, port, addresses, on_engine)
+
+
+def _engine_addresses(engine_host: str) -> frozenset[str] | None:
+    """The addresses of the engine's machine; None when it is this machine."""
+    parts = urlsplit(engine_host)
+    if parts.scheme == "unix":
+        return None
+    addresses = _resolve(parts.hostname or "")
+    return None if any(map(_is_ours, addresses)) else addresses
+
+
+def _resolve(host: str) -> frozenset[str]:
+    try:
+        return frozenset(str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError):
+        return frozenset()
+
+
+def _is_ours(address: str) -> bool:
+    """Whether this machine has the address: then, and only then, a socket can be bound to it."""
+    family = socket.AF_INET6 if ip_address(address.partition("%")[0]).version == 6 else socket.AF_INET  # noqa: PLR2004 IPv6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
+
+
+def _names(facts: Facts) -> set[str]:
+    given = {alias for network in _on(facts).values() for alias in (*aliases_of(facts, network), *_dns_names(network))}
+    return {name_of(facts), facts["Id"][:_SHORT], facts["Config"].get("Hostname") or "", *given} - {""}
+
+
+def _dns_names(network: Facts) -> Sequence[str]:
+    return network.get("DNSNames") or ()
+
+
+def _on(facts: Facts) -> dict[str, Facts]:
+    return dict(facts["NetworkSettings"].get("Networks") or {})
+
+
+def _host_ports(facts: Facts) -> set[int]:
+    """The ports of the host that lead to the container; one on the host's own network is believed to use its ports."""
+    if facts["HostConfig"].get("NetworkMode") == "host":
+        return {int(port.partition("/")[0]) for port in facts["Config"].get("ExposedPorts") or {}}
+    bindings = [b for bound in (facts["NetworkSettings"].get("Ports") or {}).values() for b in bound or ()]
+    return {int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")}
