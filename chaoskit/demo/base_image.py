@@ -49,7 +49,7 @@ def ensure_base_image(progress: Progress = silent, tag: str = BASE_IMAGE) -> str
     refusal = _pull(tag, progress)
     if refusal is None:
         return tag
-    progress(f"no registry: {refusal}")
+    progress("no image can be pulled; making one from Debian packages")
     require_debian_root(f"no image can be pulled ({refusal}), so the base would be made by debootstrap")
     with tempfile.TemporaryDirectory(prefix="chaoskit-base-") as folder:
         _debootstrap(Path(folder), progress)

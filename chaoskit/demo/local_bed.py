@@ -30,6 +30,7 @@ from chaoskit.demo.bed import (
 )
 from chaoskit.demo.processes import Child
 
+FOUND = shutil.which("prometheus")
 ANSWER_TIMEOUT = 10.0  # seconds until replicas and fronts must answer
 
 
@@ -46,16 +47,23 @@ class LocalBed:
         state_dir: where the bed makes a folder of its name for pids, logs and data; `down` removes it.
         rate: requests per second on each of the two services.
         max_seconds: every process ends by itself after so long.
+        prometheus: the program, None for a bed without; the one on PATH unless given.
 
     """
 
     def __init__(
-        self, bed_id: str, state_dir: Path | None = None, *, rate: float = 20.0, max_seconds: int = 7200
+        self,
+        bed_id: str,
+        state_dir: Path | None = None,
+        *,
+        rate: float = 20.0,
+        max_seconds: int = 7200,
+        prometheus: str | None = FOUND,
     ) -> None:
         self.bed_id = bed_id
         self._folder = (state_dir or state_root()) / bed_id
         self._state = self._folder / "bed.json"
-        self._rate, self._max_seconds = rate, max_seconds
+        self._rate, self._max_seconds, self._prometheus = rate, max_seconds, prometheus
 
     def up(self, progress: Progress = silent) -> BedInfo:
         """Bring the bed up; one of this id that runs completely is left as it is.
@@ -122,7 +130,7 @@ class LocalBed:
 
     def _up(self, progress: Progress) -> BedInfo:
         self._folder.mkdir(parents=True, mode=0o700)
-        layout = local_parts.plan_layout(self.bed_id, self._folder, self._rate, self._max_seconds)
+        layout = local_parts.plan_layout(self.bed_id, self._folder, self._rate, self._max_seconds, self._prometheus)
         for name, text in layout.files.items():
             (self._folder / name).write_text(text)
         saved: dict[str, Any] = {"info": asdict(layout.info), "children": {}}

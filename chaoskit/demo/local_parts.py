@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
 import time
@@ -41,7 +40,7 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def plan_layout(bed_id: str, folder: Path, rate: float, max_seconds: int) -> Layout:
+def plan_layout(bed_id: str, folder: Path, rate: float, max_seconds: int, prometheus: str | None) -> Layout:
     """Choose ports and write down every process; the load is last, for it starts when the rest answers."""
     names = (*REPLICAS, "web", "solo", "lb", "load", "prometheus")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -54,7 +53,6 @@ def plan_layout(bed_id: str, folder: Path, rate: float, max_seconds: int) -> Lay
     replicas = {name: f"{LOOPBACK}:{ports[name]}" for name in REPLICAS}
     argvs = {name: script("service.py", name) for name in REPLICAS}
     argvs["lb"] = script("balancer.py", "lb", *_fronts(ports, replicas))
-    prometheus = shutil.which("prometheus")
     if prometheus:
         argvs["prometheus"] = _prometheus(prometheus, folder, ports["prometheus"], max_seconds)
     urls = {service: f"http://{LOOPBACK}:{ports[service]}" for service in ("web", "solo")}
