@@ -25,11 +25,13 @@ from pydantic_core import CoreSchema
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"  # bounded, so that no text is too large to compute with exactly
+_PLAIN = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _DURATION_PART = re.compile(rf"({_NUMBER})(us|ms|s|m|h|d)")
 DURATION_PATTERN = rf"^(?:{_NUMBER}(?:us|ms|s|m|h|d))+$"
 SIZE_PATTERN = rf"^{_NUMBER}(?:B|kB|MB|GB|KiB|MiB|GiB)$"
 PERCENT_PATTERN = rf"^{_NUMBER}%$"
+QUANTITY_PATTERN = rf"^(?:{_PLAIN}|(?:{_NUMBER}(?:us|ms|s|m|h|d))+|{_NUMBER}(?:B|kB|MB|GB|KiB|MiB|GiB|%))$"
 LONGEST_SECONDS = 7 * 86400.0
 
 
@@ -45,7 +47,7 @@ def parse_duration(text: Any) -> float:
     Raises ValueError for a bare number, a sign, an unknown unit, or anything longer.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
-        raise ValueError(f"a duration needs a unit; write {text:g}s or {text:g}ms")
+        raise ValueError(f"a duration needs a unit; write {_shown(text)}s or {_shown(text)}ms")
     if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text):
         raise ValueError(f"{_shown(text)} is not a duration; write for example 300ms, 90s, 5m or 1h30m")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
@@ -64,11 +66,12 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_size(text: Any) -> int:
-    """Bytes in ``text`` such as ``512MiB`` or ``2GB``. Raises ValueError for anything else."""
+    """Bytes in ``text`` such as ``512MiB`` or ``2GB``, rounded down. Raises ValueError for anything else."""
     if not isinstance(text, str) or not re.fullmatch(SIZE_PATTERN, text):
         raise ValueError(f"{_shown(text)} is not a size; write for example 512MiB or 2GB")
     unit = text.lstrip("0123456789.")
-    return int(Decimal(text.removesuffix(unit)) * _BYTES[unit])
+    parts, whole = Decimal(text.removesuffix(unit)).as_integer_ratio()
+    return parts * _BYTES[unit] // whole
 
 
 def format_size(size: int) -> str:
@@ -85,7 +88,7 @@ def parse_percent(text: Any) -> Decimal:
     Raises ValueError for a bare number, zero, or more than a hundred.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
-        raise ValueError(f"a percentage needs its sign; write {text:g}%")
+        raise ValueError(f"a percentage needs its sign; write {_shown(text)}%")
     if not isinstance(text, str) or not re.fullmatch(PERCENT_PATTERN, text):
         raise ValueError(f"{_shown(text)} is not a percentage; write for example 30%")
     percent = Decimal(text.removesuffix("%"))
@@ -107,22 +110,30 @@ def parse_quantity(raw: Any) -> dict[str, Any]:
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
         raise ValueError(f"{_shown(raw)} is not a number; write for example 0.99, 300ms, 5% or 512MiB")
     if isinstance(raw, int | float):
-        if not math.isfinite(raw):
-            raise ValueError(f"{raw} is not a finite number; write for example 0.99 or 300ms")
-        return {"value": float(raw), "text": repr(raw)}
+        return {"value": _finite(raw), "text": repr(raw)}
     if re.fullmatch(DURATION_PATTERN, raw):
         return {"value": parse_duration(raw), "text": raw, "unit": "s"}
     if re.fullmatch(SIZE_PATTERN, raw):
         return {"value": float(parse_size(raw)), "text": raw, "unit": "B"}
     if re.fullmatch(PERCENT_PATTERN, raw):
         return {"value": float(Decimal(raw.removesuffix("%")) / 100), "text": raw, "unit": "%"}
-    if re.fullmatch(rf"-?{_NUMBER}(?:e-?[0-9]+)?", raw):
-        return {"value": float(raw), "text": raw}
+    if re.fullmatch(_PLAIN, raw):
+        return {"value": _finite(raw), "text": raw}
     raise ValueError(f"{_shown(raw)} is not a number; write for example 0.99, 300ms, 5% or 512MiB")
 
 
+def _finite(raw: float | str) -> float:
+    try:
+        number = float(raw)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{_shown(raw)} is not a finite number; write for example 0.99 or 300ms")
+    return number
+
+
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = f"{value:g}" if isinstance(value, float) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 a line of a message
 
 
@@ -145,7 +156,7 @@ class Quantity(Value):
     @classmethod
     def __get_pydantic_json_schema__(cls, _core: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {
-            "type": ["number", "string"],
+            "anyOf": [{"type": "number"}, {"type": "string", "pattern": QUANTITY_PATTERN}],
             "description": "a number, or text with a unit: 300ms, 5%, 512MiB",
         }
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from chaoskit.domain.experiment import BlastRadius, FaultStep, PickValue
@@ -66,7 +66,8 @@ def sort_out(group: str, matched: Sequence[TargetRef], require_label: str | None
 
 def share(percent: Decimal, of: int) -> int:
     """``percent`` of ``of`` targets, rounded down, exactly."""
-    return int((percent * of / 100).to_integral_value(ROUND_FLOOR))
+    parts, whole = percent.as_integer_ratio()
+    return parts * of // (whole * 100)
 
 
 def how_many(pick: PickValue, pick_min: int | None, matched: int, eligible: Sequence[TargetRef]) -> int:
