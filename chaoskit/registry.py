@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chaoskit.domain.errors import InvalidInput
+from chaoskit.domain.experiment import FaultStep
 from chaoskit.domain.ports import Fault, Injection
 
 GROUP = "chaoskit.faults"
@@ -60,8 +61,9 @@ class Registry:
 
     def _built_in(self) -> Iterator[type[Fault]]:
         package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__, f"{self._package}."):
-            yield from _faults_in(importlib.import_module(module.name))
+        for module in pkgutil.iter_modules(package.__path__):
+            if not module.name.startswith("_"):  # a helper of other modules
+                yield from _faults_in(importlib.import_module(f"{self._package}.{module.name}"))
 
     def _brought(self) -> Iterator[type[Fault]]:
         from importlib.metadata import entry_points
@@ -87,6 +89,10 @@ def _is_fault(found: Any) -> bool:
 
 
 def _claim(found: dict[str, type[Fault]], fault: type[Fault]) -> None:
+    if taken := sorted(fault.model_fields.keys() & FaultStep.model_fields.keys()):
+        raise InvalidInput(
+            f"{_name(fault)} has a parameter {taken[0]}, which is a key of every fault; give the parameter another name"
+        )
     other = found.setdefault(fault.kind, fault)
     if other is not fault:
         raise InvalidInput(

@@ -61,14 +61,15 @@ def load_text(
 
 def _load(text: str, path: str, variables: Mapping[str, str] | None, registry: FaultKinds | None) -> LoadedExperiment:
     document = parse(text, variables)
-    experiment, faults, problems = _judge(document, registry or _installed())
+    experiment, faults, problems = _judge(document, registry or installed())
     if problems or experiment is None:
         located = [document.located(problem) for problem in (*document.problems, *problems)]
         raise InvalidExperiment(*written(shown_name(path), located))
     return LoadedExperiment(experiment, faults, path, text, hashlib.sha256(text.encode()).hexdigest())
 
 
-def _installed() -> FaultKinds:
+def installed() -> FaultKinds:
+    """The kinds of faults of this installation."""
     from chaoskit import registry
 
     return registry

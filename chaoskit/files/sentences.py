@@ -57,9 +57,11 @@ def shown(value: Any, written: str | None = None) -> str:
 def near(word: str, known: Sequence[str], if_none: str) -> str:
     """``did you mean ...?`` for a word that is nearly known, else ``if_none`` with all that are known."""
     lowered = {one.lower(): one for one in known}
-    found = get_close_matches(word, known, n=1) or get_close_matches(word.lower(), lowered, n=1)
+    found = get_close_matches(word, known, n=1) or [
+        lowered[one] for one in get_close_matches(word.lower(), lowered, n=1)
+    ]
     if found:
-        return f"did you mean {printable(lowered.get(found[0], found[0]))}?"
+        return f"did you mean {printable(found[0])}?"
     return f"{if_none} {', '.join(map(printable, known)) or 'none'}"
 
 
