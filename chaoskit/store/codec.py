@@ -18,19 +18,28 @@ T = TypeVar("T")
 
 def to_text(value: Value, *, without: Collection[str] = ()) -> str:
     """``value`` as ASCII JSON, its fields named as in files, leaving out ``without``."""
-    return json.dumps(value.model_dump(mode="json", by_alias=True, exclude=set(without)), separators=(",", ":"))
+    # No warnings: what does not fit its field is refused by proven_text, in words.
+    dumped = value.model_dump(mode="json", by_alias=True, exclude=set(without), warnings=False)
+    return json.dumps(dumped, separators=(",", ":"))
 
 
 def from_text(kind: TypeAdapter[T], text: str, where: str) -> T:
     """The value that ``text`` holds. Raises StoreFailed naming ``where`` (a row, in words)."""
     try:
-        return kind.validate_python(json.loads(text))
+        parts = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreFailed(f"{where} cannot be read: {error}") from None
+    return from_parts(kind, parts, where)
+
+
+def from_parts(kind: TypeAdapter[T], parts: object, where: str) -> T:
+    """The value of ``kind`` that has these parts. Raises StoreFailed naming ``where`` and the first wrong part."""
+    try:
+        return kind.validate_python(parts)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         at = ".".join(str(part) for part in first["loc"])
         raise StoreFailed(f"{where} cannot be read: {at or 'the whole'}: {first['msg']}") from None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise StoreFailed(f"{where} cannot be read: {error}") from None
 
 
 def proven_text(kind: TypeAdapter[T], value: Value, where: str, *, without: Collection[str] = ()) -> str:

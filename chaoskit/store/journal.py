@@ -67,7 +67,7 @@ def count_outstanding(connection: Connection, runs: Sequence[str]) -> dict[str, 
     """How many intentions of each of ``runs`` are outstanding; runs without any are left out."""
     open_ = _open(journal.c.run.in_(runs))
     counts = connection.execute(select(open_.c.run, func.count(open_.c.n.distinct())).group_by(open_.c.run))
-    return dict(counts.tuples().all())
+    return {run: int(count) for run, count in counts}
 
 
 def _open(among: ColumnElement[bool] | None = None) -> Subquery:

@@ -13,7 +13,7 @@ from chaoskit.domain.history import Event, RunRecord
 from chaoskit.domain.quantities import Value
 from chaoskit.domain.readings import Reading
 from chaoskit.domain.verdict import Verdict
-from chaoskit.store.codec import from_text, plain, proven_text, to_text
+from chaoskit.store.codec import from_parts, from_text, plain, proven_text, to_text
 from chaoskit.store.database import Database
 from chaoskit.store.journal import count_outstanding
 from chaoskit.store.lookup import exists, resolve, unknown
@@ -145,10 +145,14 @@ def _all_of(connection: Connection, table: Table, kind: type[V], run: str) -> tu
 
 
 def _runner(row: RowMapping) -> RunnerRow:
-    same = {name: row[name] for name in ("run", "host", "pid", "pid_started", "heartbeat_at")}
-    return RunnerRow(**same, ended=row["verdict"] is not None)
+    parts = {name: row[name] for name in ("run", "host", "pid", "pid_started", "heartbeat_at")}
+    return from_parts(TypeAdapter(RunnerRow), {**parts, "ended": row["verdict"] is not None}, _where(row))
 
 
 def _summary(row: RowMapping, left: int) -> RunSummary:
-    same = {name: row[name] for name in ("run", "experiment", "title", "started_at", "duration", "verdict")}
-    return RunSummary(**same, runner=_runner(row), outstanding=left)
+    parts = {name: row[name] for name in ("run", "experiment", "title", "started_at", "duration", "verdict")}
+    return from_parts(TypeAdapter(RunSummary), {**parts, "runner": _runner(row), "outstanding": left}, _where(row))
+
+
+def _where(row: RowMapping) -> str:
+    return f"the row of run {row['run']}"
