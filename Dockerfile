@@ -48,6 +48,7 @@ RUN useradd --uid 10001 --home-dir /var/lib/chaoskit --create-home --skel /nonex
 USER chaoskit
 ENV PATH=/opt/chaoskit/bin:$PATH \
     HOME=/var/lib/chaoskit \
+    CHAOSKIT_REPORTS=/var/lib/chaoskit/reports \
     PYTHONDONTWRITEBYTECODE=1
 VOLUME /var/lib/chaoskit
 WORKDIR /experiments
