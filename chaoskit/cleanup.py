@@ -79,8 +79,9 @@ def restore(
 
 def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
     """Judge and report runs whose runner died without leaving anything behind, so that none stays open for ever."""
+    now = RealClock().utc()
     left = {one.run for one in store.outstanding()}
-    unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not run.live]
+    unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not run.live(now)]
     closed = [_close_record(run, (), store, settings) for run in unfinished if run not in left]
     return [one for one in closed if one is not None]
 

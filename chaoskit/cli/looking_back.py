@@ -1,29 +1,39 @@
 """``chaoskit history`` and ``chaoskit report``: stored runs, judged again at any time."""
 
 import argparse
+import importlib
+from datetime import datetime
 from pathlib import Path
 
 from chaoskit.cli.common import opened_store, print_json, settings_of
 from chaoskit.domain.errors import Exit, InvalidInput
 from chaoskit.domain.history import RunRecord
 from chaoskit.domain.verdict import Judgement, judge
+from chaoskit.engine.clock import RealClock
+from chaoskit.store.rows import RunSummary
 
 
 def history(args: argparse.Namespace) -> int:
     """List stored runs, newest first."""
     with opened_store(settings_of(args)) as store:
         runs = store.runs(limit=args.limit, experiment=args.experiment)
+    now = RealClock().utc()
     if args.json:
-        print_json([run.model_dump(mode="json") for run in runs])
+        print_json([{**run.model_dump(mode="json"), "live": run.live(now)} for run in runs])
         return Exit.PASSED
     for run in runs:
-        word = run.verdict or ("live" if run.live else "died")
-        took = "" if run.duration is None else f"{run.duration:.0f}s"
-        residue = f"  residue on {run.outstanding} target(s)" if run.outstanding and not run.live else ""
-        print(f"{run.run}  {run.started_at:%Y-%m-%d %H:%M:%S}  {word:<12} {took:>6}  {run.experiment}{residue}")
+        print(_line(run, now))
     if not runs:
         print("no runs yet; start with `chaoskit run FILE`")
     return Exit.PASSED
+
+
+def _line(run: RunSummary, now: datetime) -> str:
+    live = run.live(now)
+    word = run.verdict or ("live" if live else "died")
+    took = "" if run.duration is None else f"{run.duration:.0f}s"
+    residue = f"  residue: {run.outstanding}" if run.outstanding and not live else ""
+    return f"{run.run}  {run.started_at:%Y-%m-%d %H:%M:%S}  {word:<12} {took:>6}  {run.experiment}{residue}"
 
 
 def report(args: argparse.Namespace) -> int:
@@ -49,18 +59,19 @@ def report(args: argparse.Namespace) -> int:
     return Exit.PASSED
 
 
+_RENDERERS = {
+    "html": "html:render",
+    "markdown": "markdown:render",
+    "json": "json_:render",
+    "junit": "junit:render",
+    "text": "text:summary",
+}
+
+
 def _render(kind: str, record: RunRecord, judgement: Judgement) -> str:
-    if kind == "html":
-        from chaoskit.reports.html import render
-    elif kind == "markdown":
-        from chaoskit.reports.markdown import render
-    elif kind == "json":
-        from chaoskit.reports.json_ import render
-    elif kind == "junit":
-        from chaoskit.reports.junit import render
-    else:
-        from chaoskit.reports.text import summary as render
-    return render(record, judgement)
+    module, _, function = _RENDERERS[kind].partition(":")
+    text: str = getattr(importlib.import_module(f"chaoskit.reports.{module}"), function)(record, judgement)
+    return text
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,7 +18,8 @@ def status(args: argparse.Namespace) -> int:
     """Show live runs, halts and residue; exit 6 when a dead run left something behind."""
     with opened_store(settings_of(args)) as store:
         left = cleanup.orphans(store)
-        live = [run for run in store.runs(limit=200) if run.live]
+        now = RealClock().utc()
+        live = [run for run in store.runs(limit=200) if run.live(now)]
         halts = store.active_halts()
         if args.json:
             document = {

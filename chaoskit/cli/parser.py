@@ -3,6 +3,7 @@
 import argparse
 import importlib
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from chaoskit import __version__
 
@@ -31,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _command(commands: Commands, name: str, handler: str, text: str) -> argparse.ArgumentParser:
