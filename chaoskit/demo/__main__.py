@@ -1,6 +1,6 @@
 """``python -m chaoskit.demo up|down|status|provision``: the demo system by one command.
 
-Exit codes: 0 done, 1 the bed cannot be had (or, for ``status``, is not up), 2 wrong usage.
+Exit codes: 0 done, 1 the bed cannot be had (or, for ``status``, is not up), 2 wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -19,32 +19,40 @@ from chaoskit.demo.local_bed import LocalBed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse gives it no public name
+
 DEFAULT_ID = "chaoskit-demo"
 READY_TIMEOUT = 60.0  # seconds
 EXIT_UNAVAILABLE = 1
+EXIT_INTERRUPTED = 130
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Build the command line."""
     parser = argparse.ArgumentParser(prog="python -m chaoskit.demo", description="A small real system under load.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, text in (
-        ("up", "bring the bed up and wait until it is ready for experiments"),
-        ("down", "take the bed down"),
-        ("status", "tell whether the bed is up, and where"),
-        ("provision", "make sure of the Docker engine and the images, without starting a bed"),
-    ):
-        command = commands.add_parser(name, help=text, description=text)
-        command.add_argument(
-            "--bed", choices=("auto", "docker", "local"), default="auto", help="auto: docker if it can be had"
-        )
-        command.add_argument("--id", default=DEFAULT_ID, help=f"name of the bed, default {DEFAULT_ID}")
-        command.add_argument("--json", action="store_true", help="print the bed as JSON")
-    commands.choices["up"].add_argument("--rate", type=float, default=20.0, help="requests per second and service")
-    commands.choices["down"].add_argument(
-        "--stop-engine", action="store_true", help="also stop the engine that `up` started"
-    )
+    up = _add_bed_command(commands, "up", "bring the bed up and wait until it is ready for experiments")
+    up.add_argument("--rate", type=float, default=20.0, help="requests per second and service")
+    down = _add_bed_command(commands, "down", "take the bed down")
+    down.add_argument("--stop-engine", action="store_true", help="also stop the engine that `up` started")
+    _add_bed_command(commands, "status", "tell whether the bed is up, and where")
+    provision_help = "make sure of the Docker engine and the images, without starting a bed"
+    _add_command(commands, "provision", provision_help)
     return parser
+
+
+def _add_bed_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    command = _add_command(commands, name, text)
+    kinds = ("auto", "docker", "local")
+    command.add_argument("--bed", choices=kinds, default="auto", help="auto: docker if it can be had")
+    command.add_argument("--id", default=DEFAULT_ID, help=f"name of the bed, default {DEFAULT_ID}")
+    return command
+
+
+def _add_command(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=text, description=text)
+    command.add_argument("--json", action="store_true", help="print the result as JSON")
+    return command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BedUnavailable as trouble:
         _say(f"error: {trouble}", sys.stderr)
         return EXIT_UNAVAILABLE
+    except KeyboardInterrupt:
+        _say("interrupted; whatever is up is taken down by: python -m chaoskit.demo down", sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _up(args: argparse.Namespace, tell: Progress) -> int:

@@ -21,6 +21,7 @@ SUCCESS_RATIO = (
 )
 READY_RATIO = 0.99
 HTTP_TIMEOUT = 2.0  # seconds
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _REQUESTS_LINE = re.compile(r'^client_requests_total\{service="([^"]+)",code="([^"]+)"\} (\d+)$', re.MULTILINE)
 
 
@@ -48,6 +49,15 @@ class BedInfo:
     containers: Mapping[str, str] = field(default_factory=dict)
     processes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pids: Mapping[str, int] = field(default_factory=dict)
+
+
+def checked_id(bed_id: str) -> str:
+    """Return ``bed_id`` if it can name containers, a network and a folder; else raise BedUnavailable."""
+    if not _ID.fullmatch(bed_id):
+        raise BedUnavailable(
+            f"{bed_id!r} cannot name a bed; write lower-case letters, digits, - and _, for example chaoskit-demo"
+        )
+    return bed_id
 
 
 def silent(line: str) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chaoskit.demo.bed import BedInfo, BedUnavailable, Progress, not_ready, silent, status_of, wait_until
+from chaoskit.demo.bed import BedInfo, BedUnavailable, Progress, checked_id, not_ready, silent, status_of, wait_until
 from chaoskit.demo.docker_parts import (
     BED_LABEL,
     FRONTS,
@@ -61,7 +61,7 @@ class DockerBed:
     """One demo system on the Docker engine of the environment (``DOCKER_HOST`` and friends).
 
     Args:
-        bed_id: name of the bed; letters, digits, ``-`` and ``_``.
+        bed_id: name of the bed; lower-case letters, digits, ``-`` and ``_``.
         rate: requests per second on each of the two services.
         max_seconds: the load ends by itself after so long.
         image: the image that `provision.ensure_bed_image` makes.
@@ -69,7 +69,7 @@ class DockerBed:
     """
 
     def __init__(self, bed_id: str, *, rate: float = 20.0, max_seconds: int = 7200, image: str = IMAGE) -> None:
-        self.bed_id = bed_id
+        self.bed_id = checked_id(bed_id)
         self._image = image
         self._parts = parts(bed_id, rate, max_seconds)
 

@@ -21,7 +21,7 @@ else:
     import service as bed  # type: ignore[import-not-found, no-redef] # run as a script, beside service.py
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from chaoskit.demo.service import Counter, Histogram
 
@@ -97,10 +97,18 @@ def drive(load: Load, felt: Felt, stop: threading.Event, max_seconds: float) -> 
         due = began + number / load.rate
         if stop.wait(max(0.0, due - time.monotonic())):
             break
-        if slots.acquire(blocking=False):
-            threading.Thread(target=one, args=(due,), daemon=True).start()  # daemon: SIGTERM need not wait
-        else:
+        if not (slots.acquire(blocking=False) and _started(one, due, slots)):
             felt.record(load.service, NO_ANSWER, REQUEST_TIMEOUT)
+
+
+def _started(work: Callable[[float], None], due: float, slots: threading.BoundedSemaphore) -> bool:
+    """Run ``work`` in a thread of its own, a daemon so that SIGTERM need not wait for it; False without a thread."""
+    try:
+        threading.Thread(target=work, args=(due,), daemon=True).start()
+    except RuntimeError:  # the limit on processes is reached: the users go on, unanswered
+        slots.release()
+        return False
+    return True
 
 
 def make_handler(felt: Felt) -> type[bed.Handler]:

@@ -21,6 +21,7 @@ from chaoskit.demo.bed import (
     BedInfo,
     BedUnavailable,
     Progress,
+    checked_id,
     identity_of,
     not_ready,
     silent,
@@ -30,6 +31,7 @@ from chaoskit.demo.bed import (
 )
 from chaoskit.demo.processes import Child
 
+MARKER = ".chaoskit-bed"
 FOUND = shutil.which("prometheus")
 ANSWER_TIMEOUT = 10.0  # seconds until replicas and fronts must answer
 
@@ -60,7 +62,7 @@ class LocalBed:
         max_seconds: int = 7200,
         prometheus: str | None = FOUND,
     ) -> None:
-        self.bed_id = bed_id
+        self.bed_id = checked_id(bed_id)
         self._folder = (state_dir or state_root()) / bed_id
         self._state = self._folder / "bed.json"
         self._rate, self._max_seconds, self._prometheus = rate, max_seconds, prometheus
@@ -125,11 +127,21 @@ class LocalBed:
             if local_parts.belongs(process.info["cmdline"] or (), self.bed_id, self._folder):
                 found[process.pid] = process
         processes.stop(found.values())
-        if self._folder.exists():
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        """Remove the bed's folder, and no folder that anybody else has made."""
+        if (self._folder / MARKER).exists():
             shutil.rmtree(self._folder)
+        elif self._folder.exists():
+            try:
+                self._folder.rmdir()  # made, but not yet marked, when its maker was killed
+            except OSError as trouble:
+                raise BedUnavailable(f"{self._folder} is not the folder of a bed; choose another --id") from trouble
 
     def _up(self, progress: Progress) -> BedInfo:
         self._folder.mkdir(parents=True, mode=0o700)
+        (self._folder / MARKER).touch()
         layout = local_parts.plan_layout(self.bed_id, self._folder, self._rate, self._max_seconds, self._prometheus)
         for name, text in layout.files.items():
             (self._folder / name).write_text(text)

@@ -17,7 +17,7 @@ import requests
 
 from chaoskit.demo import processes
 from chaoskit.demo.bed import BedUnavailable
-from chaoskit.demo.load import ask
+from chaoskit.demo.load import Felt, Load, ask, drive, new_felt
 from chaoskit.demo.local_parts import SCRIPTS, free_ports
 from chaoskit.demo.processes import Child
 from chaoskit.demo.service import BoundedServer, make_handler
@@ -190,3 +190,37 @@ def test_a_program_that_does_not_exist_is_named(log: Path) -> None:
         processes.spawn(("no-such-program",), log)
     with pytest.raises(BedUnavailable, match="no-such-program"):
         processes.run(["no-such-program"], log, timeout=1)
+
+
+def recorded(felt: Felt) -> dict[str, int]:
+    lines = (line for line in felt.requests.lines() if not line.startswith("#"))
+    return {line.split('code="')[1][:3]: int(line.rsplit(" ", 1)[1]) for line in lines}
+
+
+def test_load_keeps_its_rate_whatever_the_service_does(redis: socket.socket) -> None:
+    """The socket accepts and never answers: users behind two stuck ones get nothing, and that is counted."""
+    felt = new_felt(["mute"])
+    load = Load("mute", f"http://127.0.0.1:{redis.getsockname()[1]}/", rate=50, workers=2)
+    began = time.monotonic()
+    drive(load, felt, threading.Event(), max_seconds=1.0)
+    assert 0.9 < time.monotonic() - began < 1.5
+    assert recorded(felt) == {"000": 48, "200": 0, "503": 0}
+
+
+def test_load_on_nobody_counts_every_request_as_unanswered() -> None:
+    (nobody,) = free_ports(1)
+    felt = new_felt(["gone"])
+    drive(Load("gone", f"http://127.0.0.1:{nobody}/", rate=50, workers=4), felt, threading.Event(), max_seconds=0.4)
+    deadline = time.monotonic() + 2
+    while recorded(felt)["000"] < 20:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert recorded(felt) == {"000": 20, "200": 0, "503": 0}
+
+
+def test_load_stops_at_once_when_told_to() -> None:
+    stop = threading.Event()
+    stop.set()
+    began = time.monotonic()
+    drive(Load("x", "http://127.0.0.1:1/", rate=1, workers=1), new_felt(["x"]), stop, max_seconds=60)
+    assert time.monotonic() - began < 0.5

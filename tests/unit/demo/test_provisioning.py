@@ -1,4 +1,5 @@
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +7,8 @@ from chaoskit.demo.__main__ import make_parser
 from chaoskit.demo.base_image import Release, pick_release
 from chaoskit.demo.bed import BedUnavailable, wait_until, with_elapsed
 from chaoskit.demo.builds import digest, follow
+from chaoskit.demo.docker_bed import DockerBed
+from chaoskit.demo.local_bed import LocalBed
 from chaoskit.demo.service import host_and_port
 
 TARGETS = [
@@ -73,8 +76,27 @@ def test_the_command_chooses_the_bed_by_itself_unless_told() -> None:
     assert (args.command, args.bed, args.id, args.json) == ("up", "auto", "chaoskit-demo", False)
 
 
-@pytest.mark.parametrize("argv", [[], ["up", "--bed", "podman"], ["upp"], ["status", "--rate", "3"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["up", "--bed", "podman"], ["upp"], ["status", "--rate", "3"], ["provision", "--id", "x"]]
+)
 def test_a_wrong_command_line_is_a_usage_error(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         make_parser().parse_args(argv)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("bed_id", ["", "..", "../home", "a/b", "-x", "Web", "a" * 41, "a b", "a\n"])
+def test_a_name_that_cannot_be_a_folder_and_a_container_is_refused(bed_id: str, tmp_path: Path) -> None:
+    with pytest.raises(BedUnavailable, match="for example chaoskit-demo"):
+        LocalBed(bed_id, tmp_path)
+    with pytest.raises(BedUnavailable, match="for example chaoskit-demo"):
+        DockerBed(bed_id)
+
+
+def test_a_folder_that_is_no_beds_is_never_removed(tmp_path: Path) -> None:
+    precious = tmp_path / "letters" / "love.txt"
+    precious.parent.mkdir()
+    precious.write_text("dear")
+    with pytest.raises(BedUnavailable, match="not the folder of a bed"):
+        LocalBed("letters", tmp_path).down()
+    assert precious.read_text() == "dear"
