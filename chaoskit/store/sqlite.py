@@ -7,6 +7,7 @@ takes the write lock when it begins, so that what it reads cannot change before 
 import os
 import sqlite3
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine, QueuePool, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from chaoskit.domain.errors import StoreFailed
@@ -21,6 +23,9 @@ from chaoskit.store.failures import ELSEWHERE, damaged
 
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process's write; ours last milliseconds."""
+
+BUSY_PAUSE = 0.01
+"""Seconds between two tries where SQLite itself does not wait."""
 
 BEGIN = "chaoskit_begin"
 """The execution option that holds the statement a transaction begins with; empty for none."""
@@ -32,8 +37,9 @@ def prepare(path: Path) -> None:
         _create(path)
         return
     log = _beside(path, "-wal")
-    if path.stat().st_size == 0 and log.exists() and log.stat().st_size:
-        # SQLite would take the file for a new one and throw the log away.
+    # SQLite would take the file for a new one and throw the log away. It never makes a log beside an empty file, so
+    # the log is looked at first: another process may be making both.
+    if _size(log) and not _size(path):
         raise damaged(path, "it is empty, but its write-ahead log is not: somebody truncated it")
     for file in (path, log, _beside(path, "-shm")):
         _make_private(file)
@@ -59,13 +65,26 @@ def engine_for(path: Path) -> Engine:
 
 def use_write_ahead_log(path: Path, engine: Engine) -> None:
     """Switch the file to the write-ahead log; it stays so. Raises StoreFailed where the file system cannot do it."""
-    with engine.execution_options(**{BEGIN: ""}).connect() as connection:  # not possible within a transaction
-        mode = connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar_one()
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            mode = _switch(engine)
+            break
+        except OperationalError as error:
+            # While another process makes the same store, SQLite answers this one statement "busy" without waiting.
+            if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_PAUSE)
     if mode != "wal":
         raise StoreFailed(
             f"the store {path} cannot be used: its file system has no shared memory for a write-ahead log "
             f"(a network share, perhaps); use a local disk: {ELSEWHERE}."
         )
+
+
+def _switch(engine: Engine) -> str:
+    with engine.execution_options(**{BEGIN: ""}).connect() as connection:  # not possible within a transaction
+        return str(connection.exec_driver_sql("PRAGMA journal_mode=WAL").scalar_one())
 
 
 def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -112,6 +131,13 @@ def _make_private(file: Path) -> None:
         mode = stat.S_IMODE(file.stat().st_mode)
         if mode & 0o077:
             file.chmod(mode & ~0o077)
+
+
+def _size(file: Path) -> int:
+    """In bytes; none for a file that is not there, or is there no longer."""
+    with suppress(FileNotFoundError):
+        return file.stat().st_size
+    return 0
 
 
 def _beside(path: Path, suffix: str) -> Path:
