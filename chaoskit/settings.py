@@ -5,7 +5,6 @@ present folder, ``$XDG_CONFIG_HOME/chaoskit/chaoskit.toml``. Relative paths in a
 """
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -99,6 +98,8 @@ def _find(named: str, environ: Mapping[str, str]) -> Path | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib
+
     text = read_text(str(path), InvalidSettings)
     try:
         data = tomllib.loads(text)

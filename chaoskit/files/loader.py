@@ -62,10 +62,16 @@ def load_text(
 def _load(text: str, path: str, variables: Mapping[str, str] | None, registry: FaultKinds | None) -> LoadedExperiment:
     document = parse(text, variables)
     experiment, faults, problems = _judge(document, registry or installed())
-    if problems or experiment is None:
-        located = [document.located(problem) for problem in (*document.problems, *problems)]
-        raise InvalidExperiment(*written(shown_name(path), located))
+    if problems or document.problems or experiment is None:
+        raise InvalidExperiment(*_all_lines(document, problems, shown_name(path)))
     return LoadedExperiment(experiment, faults, path, text, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _all_lines(document: Document, problems: list[Problem], name: str) -> tuple[str, ...]:
+    from chaoskit.files.problems import without_consequences
+
+    kept = without_consequences(problems, document.problems)
+    return written(name, [document.located(problem) for problem in (*document.problems, *kept)])
 
 
 def installed() -> FaultKinds:
@@ -80,12 +86,7 @@ def _judge(document: Document, registry: FaultKinds) -> tuple[Experiment | None,
         return None, (), []
     judge = _Judge(document, document.data, registry)
     experiment, faults = judge.experiment(), judge.faults()
-    return experiment, faults, [one for one in judge.problems if not _follows(one.path, document.problems)]
-
-
-def _follows(path: Path, unreadable: tuple[Problem, ...]) -> bool:
-    """Whether a problem at ``path`` may be owed to a value that could not be read."""
-    return any(path[: len(one.path)] == one.path[: len(path)] for one in unreadable)
+    return experiment, faults, judge.problems
 
 
 class _Judge:
@@ -133,7 +134,7 @@ class _Judge:
         try:
             return found.model_validate(data, by_alias=True, by_name=False)
         except ValidationError as error:
-            self._explain(error, found, data, at if beside else (*at, "parameters"), of_step=beside)
+            self._explain(error, found, step if beside else data, at if beside else (*at, "parameters"), of_step=beside)
             return None
 
     def _refuse_kind(self, path: Path, kind: str) -> None:

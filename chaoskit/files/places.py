@@ -24,13 +24,15 @@ class Place(NamedTuple):
 class Problem(NamedTuple):
     """One thing that is wrong: a path, a finished sentence, and a place once it is known.
 
-    ``at_key`` says that the key is wrong rather than its value, so that the key is pointed at.
+    ``at_key`` says that the key is wrong rather than its value, so that the key is pointed at. ``meant`` is the path of
+    the absent key that a misspelt one was probably meant for.
     """
 
     path: Path
     text: str
     place: Place | None = None
     at_key: bool = False
+    meant: Path | None = None
 
     def written(self, file: str) -> str:
         """One line for the terminal: ``file:line:column: path: what is wrong; what to write``."""

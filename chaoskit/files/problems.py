@@ -1,11 +1,10 @@
 """From pydantic's errors to problems of the file: real paths, our sentences, and none of the artefacts.
 
-Left out are: a list that is "too short" only because its items are wrong, a key that is "missing" while a misspelt
-one stands there, the branches of a union one by one, and whatever follows from a value that could not be read.
+Left out are a list that is "too short" only because its items are wrong, the branches of a union one by one, and
+(by :func:`without_consequences`) what follows from a misspelt key or from a value that could not be read.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from chaoskit.files.fields import Known, known_at
 from chaoskit.files.places import Data, Path, Problem
-from chaoskit.files.sentences import Finding, noun, sentence, wrong_kind
+from chaoskit.files.sentences import Finding, nearest, noun, sentence, wrong_kind
 
 
 def in_yaml(key: str, example: str) -> str:
@@ -36,11 +35,15 @@ class Scope(NamedTuple):
 
 
 class _Error(NamedTuple):
-    """An error at its real path; ``branch_of`` is where that path left the data for a branch of a union."""
+    """An error at its real path, with the value there and the mapping around it.
+
+    ``branch_of`` is where the path left the data for a branch of a union.
+    """
 
     details: ErrorDetails
     path: Path
     raw: Any
+    beside: Mapping[str, Any]
     branch_of: Path | None
     at_key: bool
 
@@ -54,26 +57,27 @@ def problems_of(error: ValidationError, scope: Scope) -> list[Problem]:
     for one in kept:
         if one.branch_of is not None:
             unions.setdefault(one.branch_of, []).append(one)
-    found = [_problem(one, scope) for one in _without_misspelt(plain)]
+    found = [_problem(one, scope) for one in plain]
     return found + [problem for group in unions.values() for problem in _union(group, scope)]
 
 
 def _resolve(details: ErrorDetails, data: Data) -> _Error:
     """Walk the location through the data; what is not in the data is a label of pydantic's own."""
     here: Any = data
+    around: Any = {}
     path: Path = ()
     branch_of: Path | None = None
     at_key = details["type"] == "extra_forbidden"
     for index, part in enumerate(details["loc"]):
         if _is_in(part, here):
-            here, path = here[part], (*path, part)
+            around, here, path = here, here[part], (*path, part)
         elif details["type"] == "missing" and index == len(details["loc"]) - 1:
-            here, path = None, (*path, part)
+            around, here, path = here, None, (*path, part)
         elif part == "[key]":
             here, at_key = path[-1] if path else "", True
         elif part != "parameters" and branch_of is None:
             branch_of = path
-    return _Error(details, path, here, branch_of, at_key)
+    return _Error(details, path, here, around if isinstance(around, dict) else {}, branch_of, at_key)
 
 
 def _is_in(part: str | int, data: Any) -> bool:
@@ -86,22 +90,22 @@ def _is_artefact(error: _Error) -> bool:
     return error.details["type"] == "too_short" and bool(error.raw)
 
 
-def _without_misspelt(errors: Sequence[_Error]) -> Iterable[_Error]:
-    """The errors without those keys that are missing only because they are misspelt."""
-    unknown: dict[Path, list[str]] = {}
-    for one in errors:
-        if one.details["type"] == "extra_forbidden":
-            unknown.setdefault(one.path[:-1], []).append(str(one.path[-1]))
-    for one in errors:
-        misspelt = one.details["type"] == "missing" and get_close_matches(
-            str(one.path[-1]), unknown.get(one.path[:-1], []), n=1
-        )
-        if not misspelt:
-            yield one
+def without_consequences(problems: Sequence[Problem], unreadable: Sequence[Problem]) -> list[Problem]:
+    """``problems`` without absent keys that are only misspelt, and what may be owed to ``unreadable`` values."""
+    meant = {one.meant for one in problems if one.meant is not None}
+    return [one for one in problems if one.path not in meant and not any(_related(one, bad) for bad in unreadable)]
+
+
+def _related(one: Problem, other: Problem) -> bool:
+    return one.path[: len(other.path)] == other.path[: len(one.path)]
 
 
 def _problem(error: _Error, scope: Scope) -> Problem:
-    return Problem((*scope.base, *error.path), sentence(_finding(error, scope)), at_key=error.at_key)
+    finding = _finding(error, scope)
+    path = (*scope.base, *error.path)
+    near = nearest(str(finding.key), finding.known) if finding.type == "extra_forbidden" else None
+    meant = (*path[:-1], near) if near is not None and near not in error.beside else None
+    return Problem(path, sentence(finding), at_key=error.at_key, meant=meant)
 
 
 def _finding(error: _Error, scope: Scope) -> Finding:

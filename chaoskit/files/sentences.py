@@ -54,14 +54,18 @@ def shown(value: Any, written: str | None = None) -> str:
     return printable(text) if len(text) <= _LONGEST else printable(text[: _LONGEST - 3]) + "..."
 
 
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """The one of ``known`` that ``word`` was probably meant for, in upper or lower case, or None."""
+    lowered = {one.lower(): one for one in known}
+    found = get_close_matches(word, known, n=1)
+    found = found or [lowered[one] for one in get_close_matches(word.lower(), lowered, n=1)]
+    return found[0] if found else None
+
+
 def near(word: str, known: Sequence[str], if_none: str) -> str:
     """``did you mean ...?`` for a word that is nearly known, else ``if_none`` with all that are known."""
-    lowered = {one.lower(): one for one in known}
-    found = get_close_matches(word, known, n=1) or [
-        lowered[one] for one in get_close_matches(word.lower(), lowered, n=1)
-    ]
-    if found:
-        return f"did you mean {printable(found[0])}?"
+    if found := nearest(word, known):
+        return f"did you mean {printable(found)}?"
     return f"{if_none} {', '.join(map(printable, known)) or 'none'}"
 
 

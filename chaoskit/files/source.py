@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
+from typing import TextIO
 
 from chaoskit.domain.errors import InvalidExperiment, InvalidInput
 from chaoskit.files.characters import find_unsafe
@@ -23,7 +24,7 @@ def read_text(path: str, refusal: type[InvalidInput] = InvalidExperiment) -> str
     or holds characters that have no place in text. At most 1 MiB and one byte are ever read.
     """
     name = shown_name(path)
-    data = _read_stdin() if path == STDIN else _read_file(path, refusal)
+    data = _read_stdin(refusal) if path == STDIN else _read_file(path, refusal)
     if len(data) > LIMIT:
         raise refusal(f"{name}: is larger than 1 MiB; an experiment file is a page or two")
     text = _decode(data, name, refusal).removeprefix(_BOM)
@@ -36,8 +37,12 @@ def shown_name(path: str) -> str:
     return "<stdin>" if path == STDIN else printable(path)
 
 
-def _read_stdin() -> bytes:
-    return sys.stdin.buffer.read(LIMIT + 1)
+def _read_stdin(refusal: type[InvalidInput]) -> bytes:
+    # Python has no sys.stdin at all when it was started with a closed one.
+    stdin: TextIO | None = sys.stdin
+    if stdin is None:
+        raise refusal("<stdin>: is closed; name a file")
+    return stdin.buffer.read(LIMIT + 1)
 
 
 def _read_file(path: str, refusal: type[InvalidInput]) -> bytes:
