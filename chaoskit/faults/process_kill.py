@@ -1,0 +1,230 @@
+"""``process.kill``: one process is ended by a signal; chaoskit, or whoever supervises it, starts it again."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Protocol, Self, runtime_checkable
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from chaoskit.domain.capabilities import ProcessState, Target, processes
+from chaoskit.domain.errors import TargetError, TargetGone, Unsupported
+from chaoskit.domain.experiment import Argv
+from chaoskit.domain.ports import Capability, Effect, Fault, Injection, Residue
+from chaoskit.faults._processes import Life, age, life_of, newcomers, running, soon
+from chaoskit.faults._signals import ENDING
+
+_ENDS_WITHIN = 3.0
+"""Seconds that inject waits for the process to end: the effect is to be seen when it returns."""
+_IN_FLIGHT = 10.0
+"""Seconds that a process may take to end after a signal it can handle, before it counts as one that ignores it."""
+_BACK_WITHIN = 10.0
+_STEADY = 1.0
+"""Seconds that a new process must have been up to count as back: one that cannot start ends at once."""
+_EXAMPLE = 'restart: ["/usr/sbin/nginx"] or supervised: true'
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A target that can put aside what a later spawn needs and only the running process has: its environment."""
+
+    def remember(self, output: str) -> None:
+        """Put it aside, beside ``output``. Raises TargetError."""
+
+    def forget(self, output: str) -> None:
+        """Remove what was put aside."""
+
+
+def parse_ending_signal(text: object) -> str:
+    """The name of a signal that ends a process, without ``SIG``, in capitals. Raises ValueError."""
+    name = text.upper().removeprefix("SIG") if isinstance(text, str) else ""
+    if name in ENDING:
+        return name
+    if name == "STOP":
+        raise ValueError("SIGSTOP freezes a process without ending it; use process.pause")
+    raise ValueError(f"{text!r} is not a signal that ends a process; write for example KILL or TERM")
+
+
+class KillInjection(Injection):
+    """One process that got a signal.
+
+    ``others`` are the processes that matched its selector and were younger, before. Without ``restart``, somebody
+    supervises it.
+    """
+
+    signal: str
+    before: ProcessState
+    others: tuple[Life, ...] = ()
+    restart: Argv | None = None
+    output: str = ""
+
+    @property
+    def revert_within(self) -> float:  # type: ignore[override] # it depends on the signal
+        """A process that may still be ending is waited for, and then one that is starting."""
+        return self._in_flight + _BACK_WITHIN + 5.0
+
+    def actions(self) -> tuple[str, ...]:
+        """The command."""
+        return (f"kill -{self.signal} {self.before.pid}  # {shlex.join(self.before.argv)}",)
+
+    def undo(self) -> tuple[str, ...]:
+        """The command, where there is one, and what restored means."""
+        how = "wait until its supervisor has started it again"
+        if self.restart is not None:
+            how = f"unless it runs again: {self._restart_line()}, as the user who runs chaoskit"
+        return (how, "restored: a new process that matches the selector runs and is not stopped")
+
+    def by_hand(self) -> tuple[str, ...]:
+        """The command, where there is one; without, what to look for."""
+        if self.restart is not None:
+            return (f"{self._restart_line()}  # unless it runs again",)
+        name = shlex.join(self.before.argv)
+        return (f"ps -eo pid,lstart,args  # unless `{name}` runs again, ask its supervisor to start it",)
+
+    def inject(self, target: Target) -> None:
+        """Send the signal, and wait a moment for the end."""
+        if self.restart is not None and isinstance(target, Remembers):
+            target.remember(self.output)
+        processes(target).signal_process(self.signal)
+        soon(lambda: not running(target), _ENDS_WITHIN)
+
+    def revert(self, target: Target) -> str:
+        """Start it, or wait for its supervisor, unless it runs; never a second copy."""
+        if not soon(lambda: not running(target), self._in_flight):
+            done = "is still running; nothing to undo"
+        elif self._back(target):
+            done = self._settled(target, "started by somebody else, or by chaoskit before")
+        elif self.restart is None:
+            done = self._settled(target, "started by its supervisor")
+        else:
+            processes(target).spawn(self.restart, self.before.cwd, self.output)
+            done = self._settled(target, "started by chaoskit")
+        self._forget(target)
+        return done
+
+    def verify(self, target: Target) -> Residue:
+        """It runs, or what took its place does."""
+        now = processes(target).process()
+        if now.running:
+            return (f"stopped; it was running before: kill -CONT {now.pid}",) if now.stopped else ()
+        if self._back(target):
+            return ()
+        return (f"not running: {shlex.join(self.before.argv)}; nothing new matches its selector",)
+
+    def effect(self, target: Target) -> Effect:
+        """Whether it has ended."""
+        requested = f"ended by SIG{self.signal}"
+        if running(target):
+            return Effect(bit=False, requested=requested, measured=f"process {self.before.pid} is still running")
+        found = self._back(target)
+        since = f"; process {found[0].pid} runs in its place" if found else ""
+        return Effect(bit=True, requested=requested, measured=f"process {self.before.pid} has ended{since}")
+
+    def drift(self, target: Target) -> str:
+        """It never ended, or somebody started it while it was to stay down."""
+        if running(target):
+            return f"process {self.before.pid} is still running"
+        found = self._back(target) if self.restart is not None else ()
+        return f"started again by somebody else as process {found[0].pid}" if found else ""
+
+    @property
+    def _in_flight(self) -> float:
+        return 0.5 if self.signal == "KILL" else _IN_FLIGHT
+
+    def _back(self, target: Target) -> Sequence[ProcessState]:
+        """What took its place.
+
+        A supervisor may replace several killed processes at once, and then nobody can tell whose place a new one
+        took; so there must be as many of them as there were.
+        """
+        if self.restart is not None:
+            return newcomers(target, self.others)
+        found = newcomers(target, ())
+        return found if len(found) > len(self.others) else ()
+
+    def _settled(self, target: Target, by_whom: str) -> str:
+        """Wait for what took its place, and until that has stayed up for a moment; in words. Raises TargetError."""
+        steady: list[ProcessState] = []
+
+        def stays_up() -> bool:
+            steady[:] = [state for state in self._back(target) if age(state) >= _STEADY]
+            return bool(steady)
+
+        if soon(stays_up, _BACK_WITHIN):
+            return f"runs again as process {steady[0].pid}, {by_whom}"
+        if self.restart is None:
+            return f"its supervisor has not started it again within {_BACK_WITHIN:g}s"
+        raise TargetError(
+            f"`{shlex.join(self.restart)}` was run, but nothing that matches the selector stays up; see {self.output}"
+        )
+
+    def _forget(self, target: Target) -> None:
+        if self.restart is not None and isinstance(target, Remembers):
+            target.forget(self.output)
+
+    def _restart_line(self) -> str:
+        command = shlex.join(self.restart or ())
+        folder = shlex.quote(self.before.cwd or "/")
+        return f"cd {folder} && setsid --fork {command} </dev/null >>{shlex.quote(self.output)} 2>&1"
+
+
+class ProcessKill(Fault):
+    """End the process with ``signal``, and have it started again when the fault is over.
+
+    ``restart`` is the command that starts it, run by chaoskit: as its own user, in the folder and with the environment
+    of the original where those can be read, its output appended to a file in chaoskit's state folder. To run it as
+    another user, put ``runuser -u NAME --`` in front. ``supervised: true``: somebody else starts it again, and
+    restored means that they did. Needs the user of the process, or root.
+    """
+
+    kind: ClassVar[str] = "process.kill"
+    needs: ClassVar[frozenset[Capability]] = frozenset({"process"})
+    injection: ClassVar[type[KillInjection]] = KillInjection
+    examples: ClassVar[Sequence[Mapping[str, object]]] = (
+        {"restart": ["/usr/sbin/nginx"]},
+        {"signal": "TERM", "supervised": True},
+    )
+
+    signal: Annotated[str, BeforeValidator(parse_ending_signal), Field(examples=["KILL", "TERM"])] = "KILL"
+    restart: Argv | None = None
+    supervised: bool = False
+
+    @model_validator(mode="after")
+    def _one_undo(self) -> Self:
+        if self.restart is not None and self.supervised:
+            raise ValueError(f"write either restart or supervised, for two would start it twice: {_EXAMPLE}")
+        return self
+
+    def prepare(self, target: Target, tag: str) -> KillInjection:
+        """Look at the process. Raises TargetGone, and Unsupported when nothing would start it again."""
+        if self.restart is None and not self.supervised:
+            raise Unsupported(f"process.kill has no undo here; write {_EXAMPLE}")
+        found = processes(target)
+        before = found.process()
+        if not before.running:
+            raise TargetGone(f"{target.id} has ended; run `chaoskit plan` to see what matches now")
+        if before.stopped:
+            raise Unsupported(f"{target.id} is stopped; let it go on first: kill -CONT {before.pid}")
+        if self.restart is not None:
+            _see_program(target, self.restart[0], before.cwd)
+        return KillInjection(
+            tag=tag,
+            target=target.id,
+            signal=self.signal,
+            before=before,
+            others=tuple(life_of(state) for state in found.successors()),
+            restart=self.restart,
+            output="" if self.restart is None else _output(tag),
+        )
+
+
+def _see_program(target: Target, program: str, cwd: str) -> None:
+    """Raise Unsupported unless ``program`` can be run in ``cwd``: better now than when it is the only way back."""
+    look = 'cd -- "$1" && command -v -- "$2" >/dev/null'
+    if target.run("sh", "-c", look, "sh", cwd or "/", program).status != 0:
+        raise Unsupported(f"restart: {program} cannot be run in {cwd or '/'}; give the full path of the program")
+
+
+def _output(tag: str) -> str:
+    from platformdirs import user_state_path
+
+    return str(user_state_path("chaoskit") / "processes" / f"{tag}.log")
