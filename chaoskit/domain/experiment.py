@@ -360,7 +360,7 @@ Pick = Annotated[
     PlainSerializer(_pick_as_written),
     WithJsonSchema(
         {
-            "oneOf": [
+            "anyOf": [
                 {"type": "integer", "minimum": 1},
                 {"type": "string", "pattern": PERCENT_PATTERN},
                 {"const": "all"},
