@@ -1,10 +1,11 @@
 """The JSON Schema (draft 2020-12) of an experiment file, made from the models; editors complete and check with it.
 
-It describes a file whose ``${VARIABLES}`` are filled in. Each kind of fault brings its parameters, which stand beside
-the other keys of its step.
+It describes a file as it is written: ``${VARIABLES}`` may stand for values, whatever their type. Each kind of fault
+brings its parameters, which stand beside the other keys of its step.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel
@@ -56,6 +57,7 @@ def schema(registry: FaultKinds | None = None) -> Schema:
     whole = {"$schema": DIALECT, "$id": ID, **root, "$defs": definitions}
     for part in _parts(whole):
         _tidy(part)
+        _allow_variables(part)
     return {**whole, "title": "chaoskit experiment"}
 
 
@@ -68,7 +70,7 @@ def _fault_definitions(kind: str, fault: type[Fault] | None, step: Schema) -> di
         return {}
     own = fault.model_json_schema(by_alias=True, ref_template=f"#/$defs/{kind}.{{model}}")
     inner = {f"{kind}.{name}": definition for name, definition in own.pop("$defs", {}).items()}
-    common = {key: dict(value) for key, value in step["properties"].items() if key in keys_of(FaultStep)}
+    common = {key: deepcopy(value) for key, value in step["properties"].items() if key in keys_of(FaultStep)}
     common["kind"] = {"const": kind, "description": _text(fault)}
     parameters = own.get("properties", {})
     for key, known in keys_of(fault).items():
@@ -144,3 +146,15 @@ def _tidy(part: Schema) -> None:
         part["default"] = format_duration(default)
     elif part.get("pattern") == PERCENT_PATTERN:
         part["default"] = f"{str(default).removesuffix('%')}%"
+
+
+_VARIABLE = r"\$\{"
+
+
+def _allow_variables(part: Schema) -> None:
+    """Let text with a variable stand where a number, a boolean or text of a certain form is asked for."""
+    if part.get("type") in ("integer", "number", "boolean"):
+        part["type"] = [part["type"], "string"]
+        part["pattern"] = _VARIABLE  # judges text only
+    elif part.get("type") == "string" and "pattern" in part:
+        part["pattern"] += f"|{_VARIABLE}"
