@@ -24,6 +24,9 @@ Grace = Annotated[Duration, Field(ge=0, le=300)]
 """Seconds between the request to end and SIGKILL."""
 
 RENEWED = "addresses and host ports that the engine chose by itself may come back different"
+ENGINE_TAKES = 2.0
+"""Seconds that an engine may take beyond the grace period of a stop."""
+
 _STEADY = 1.0
 """Seconds an instance that came back by itself must stay up to count as back."""
 

@@ -6,7 +6,15 @@ from typing import ClassVar
 
 from chaoskit.domain.capabilities import InstanceState, Target, lifecycle
 from chaoskit.domain.ports import Capability, Fault
-from chaoskit.faults._instance import RENEWED, Grace, InstanceInjection, attachments, bring_back, stoppable
+from chaoskit.faults._instance import (
+    ENGINE_TAKES,
+    RENEWED,
+    Grace,
+    InstanceInjection,
+    attachments,
+    bring_back,
+    stoppable,
+)
 
 
 class StopInjection(InstanceInjection):
@@ -17,7 +25,7 @@ class StopInjection(InstanceInjection):
     @property
     def revert_within(self) -> float:  # type: ignore[override] # it depends on the grace period
         """A stop that may still be under way is waited for."""
-        return 15.0 + self.grace
+        return 15.0 + self.grace + ENGINE_TAKES
 
     def actions(self) -> tuple[str, ...]:
         """The command."""
@@ -41,7 +49,7 @@ class StopInjection(InstanceInjection):
 
     def revert(self, target: Target) -> str:
         """Start it unless it runs."""
-        return bring_back(lifecycle(target), self.before, in_flight=self.grace)
+        return bring_back(lifecycle(target), self.before, in_flight=self.grace + ENGINE_TAKES)
 
     @property
     def requested(self) -> str:
