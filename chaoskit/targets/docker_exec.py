@@ -37,7 +37,7 @@ def run_bounded(engine: Engine, container: str, name: str, argv: Sequence[str], 
         except TimeoutError:
             raise TargetTimeout(f"cannot {doing} within {timeout:g}s; it may still be running there") from None
         finally:
-            started.stream.close()
+            _hang_up(started.stream)
         status = engine.api.exec_inspect(started.id)["ExitCode"]
     return Completed(-1 if status is None else status, stdout, stderr)
 
@@ -45,6 +45,18 @@ def run_bounded(engine: Engine, container: str, name: str, argv: Sequence[str], 
 def _start(engine: Engine, container: str, argv: Sequence[str]) -> Started:
     created = str(engine.api.exec_create(container, list(argv))["Id"])
     return Started(created, engine.api.exec_start(created, socket=True))
+
+
+def _socket(stream: Any) -> Any:
+    """The socket under the stream of a plain connection; that of TLS is the socket itself."""
+    return getattr(stream, "_sock", stream)
+
+
+def _hang_up(stream: Any) -> None:
+    # Closing the stream alone leaves the socket open until the collector finds it.
+    socket = _socket(stream)
+    stream.close()
+    socket.close()
 
 
 def _output(stream: Any, deadline: float) -> tuple[str, str]:
@@ -65,8 +77,7 @@ def _exactly(stream: Any, size: int, deadline: float) -> bytes:
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise TimeoutError
-        # The stream of a plain connection wraps the socket; that of TLS is the socket itself.
-        getattr(stream, "_sock", stream).settimeout(remaining)
+        _socket(stream).settimeout(remaining)
         piece = stream.read(size - len(received))
         if not piece:
             return b""
