@@ -1,0 +1,36 @@
+"""The image and the networks that the tests of this folder share."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contract")
+
+from tests.testbed.docker import docker_parts as parts  # noqa: E402 - assertions are rewritten at import
+
+
+class Place(NamedTuple):
+    """Where containers of these tests run: an image, a network of each kind, and containers nobody may touch."""
+
+    image: str
+    plain: str
+    subnet: str
+    bystanders: tuple[str, ...]
+
+
+@pytest.fixture(scope="session")
+def place(docker_engine: None) -> Iterator[Place]:
+    """One network whose subnet the engine chose, one whose subnet we chose, a neighbour and a paused one."""
+    if parts.busybox() is None:
+        pytest.skip("missing capability: a static busybox (Debian package busybox-static)")
+    with (
+        parts.image() as image,
+        parts.network() as plain,
+        parts.network("--subnet", "10.213.77.0/24") as subnet,
+        parts.container(image, "--network", plain) as running,
+        parts.container(image, "--network", subnet) as paused,
+    ):
+        parts.docker("pause", paused)
+        yield Place(image, plain, subnet, (running, paused))
+        parts.docker("unpause", paused)
