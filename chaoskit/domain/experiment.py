@@ -24,6 +24,7 @@ from chaoskit.domain.quantities import (
     Value,
     format_percent,
     parse_percent,
+    shown,
 )
 
 Slug = Annotated[
@@ -346,7 +347,7 @@ def parse_pick(raw: Any) -> PickValue:
     if isinstance(raw, dict) and raw and all(isinstance(v, str) for pair in raw.items() for v in pair):
         return raw
     raise ValueError(
-        f"{raw!r} is not a pick; write a count such as 1, a share such as 30%, all, or labels such as {{zone: a}}"
+        f"{shown(raw)} is not a pick; write a count such as 1, a share such as 30%, all, or labels such as {{zone: a}}"
     )
 
 

@@ -47,9 +47,9 @@ def parse_duration(text: Any) -> float:
     Raises ValueError for a bare number, a sign, an unknown unit, or anything longer.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
-        raise ValueError(f"a duration needs a unit; write {_shown(text)}s or {_shown(text)}ms")
+        raise ValueError(f"a duration needs a unit; write {shown(text)}s or {shown(text)}ms")
     if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text):
-        raise ValueError(f"{_shown(text)} is not a duration; write for example 300ms, 90s, 5m or 1h30m")
+        raise ValueError(f"{shown(text)} is not a duration; write for example 300ms, 90s, 5m or 1h30m")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
     if seconds > LONGEST_SECONDS:
         raise ValueError(f"{text} is longer than the longest duration chaoskit accepts, 7d")
@@ -68,7 +68,7 @@ def format_duration(seconds: float) -> str:
 def parse_size(text: Any) -> int:
     """Bytes in ``text`` such as ``512MiB`` or ``2GB``, rounded down. Raises ValueError for anything else."""
     if not isinstance(text, str) or not re.fullmatch(SIZE_PATTERN, text):
-        raise ValueError(f"{_shown(text)} is not a size; write for example 512MiB or 2GB")
+        raise ValueError(f"{shown(text)} is not a size; write for example 512MiB or 2GB")
     unit = text.lstrip("0123456789.")
     parts, whole = Decimal(text.removesuffix(unit)).as_integer_ratio()
     return parts * _BYTES[unit] // whole
@@ -88,9 +88,9 @@ def parse_percent(text: Any) -> Decimal:
     Raises ValueError for a bare number, zero, or more than a hundred.
     """
     if isinstance(text, int | float) and not isinstance(text, bool):
-        raise ValueError(f"a percentage needs its sign; write {_shown(text)}%")
+        raise ValueError(f"a percentage needs its sign; write {shown(text)}%")
     if not isinstance(text, str) or not re.fullmatch(PERCENT_PATTERN, text):
-        raise ValueError(f"{_shown(text)} is not a percentage; write for example 30%")
+        raise ValueError(f"{shown(text)} is not a percentage; write for example 30%")
     percent = Decimal(text.removesuffix("%"))
     if not 0 < percent <= 100:  # noqa: PLR2004 a hundred percent is a hundred percent
         raise ValueError(f"{text} is out of range; write more than 0% and at most 100%")
@@ -108,7 +108,7 @@ def parse_quantity(raw: Any) -> dict[str, Any]:
     Raises ValueError for booleans, NaN, infinity and unknown units.
     """
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        raise ValueError(f"{_shown(raw)} is not a number; write for example 0.99, 300ms, 5% or 512MiB")
+        raise ValueError(f"{shown(raw)} is not a number; write for example 0.99, 300ms, 5% or 512MiB")
     if isinstance(raw, int | float):
         return {"value": _finite(raw), "text": repr(raw)}
     if re.fullmatch(DURATION_PATTERN, raw):
@@ -119,7 +119,7 @@ def parse_quantity(raw: Any) -> dict[str, Any]:
         return {"value": float(Decimal(raw.removesuffix("%")) / 100), "text": raw, "unit": "%"}
     if re.fullmatch(_PLAIN, raw):
         return {"value": _finite(raw), "text": raw}
-    raise ValueError(f"{_shown(raw)} is not a number; write for example 0.99, 300ms, 5% or 512MiB")
+    raise ValueError(f"{shown(raw)} is not a number; write for example 0.99, 300ms, 5% or 512MiB")
 
 
 def _finite(raw: float | str) -> float:
@@ -128,12 +128,16 @@ def _finite(raw: float | str) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError(f"{_shown(raw)} is not a finite number; write for example 0.99 or 300ms")
+        raise ValueError(f"{shown(raw)} is not a finite number; write for example 0.99 or 300ms")
     return number
 
 
-def _shown(value: Any) -> str:
-    text = f"{value:g}" if isinstance(value, float) else repr(value)
+def shown(value: Any) -> str:
+    """``value`` for a message: as a file would have it, on one line and not longer than a person can read."""
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = {None: "null", True: "true", False: "false"}.get(value) if isinstance(value, bool | None) else None
+    text = text or (f"{value:g}" if isinstance(value, float) else repr(value))
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 a line of a message
 
 

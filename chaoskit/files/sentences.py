@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from chaoskit.domain.quantities import format_duration
+from chaoskit.domain import quantities as values
 from chaoskit.files.places import clipped, printable
 
 
@@ -48,10 +48,7 @@ def knows(kind: str) -> bool:
 
 def shown(value: Any, written: str | None = None) -> str:
     """A value as the file has it, short enough for a message."""
-    if isinstance(value, dict | list):
-        return noun("dict" if isinstance(value, dict) else "list")
-    text = repr(value) if isinstance(value, str) else written or ("null" if value is None else str(value).lower())
-    return printable(text) if len(text) <= _LONGEST else printable(text[: _LONGEST - 3]) + "..."
+    return printable(written if written is not None and len(written) <= _LONGEST else values.shown(value))
 
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
@@ -160,7 +157,7 @@ def _limit(words: str) -> Callable[[Finding], str]:
     def out_of_range(finding: Finding) -> str:
         limit = next((finding.context[key] for key in ("gt", "ge", "lt", "le") if key in finding.context), "")
         if isinstance(finding.raw, str) and isinstance(limit, int | float):
-            limit = format_duration(limit) if finding.raw[-1:].isalpha() else limit
+            limit = values.format_duration(limit) if finding.raw[-1:].isalpha() else limit
         return f"{shown(finding.raw, finding.written).strip(chr(39))} is out of range; write {words} {limit}"
 
     return out_of_range
