@@ -207,7 +207,7 @@ def conclude(record: RunRecord, store: "Store", settings: Settings) -> Finished:
 def halt_guard(store: "Store", run_id: str) -> Guard:
     """No start while a halt is in force."""
 
-    def guard() -> Sequence[str]:
+    def guard(_plan: Plan) -> Sequence[str]:
         reason = store.halted(run_id)
         return [f"a halt is in force: {reason}; lift it with `chaoskit halt --all --release`"] if reason else []
 
@@ -215,15 +215,20 @@ def halt_guard(store: "Store", run_id: str) -> Guard:
 
 
 def residue_guard(store: "Store") -> Guard:
-    """No start over what an earlier run, whose runner is dead, has left on any target."""
+    """No start over what a dead run has left on any target, nor on a target that a live run holds."""
 
-    def guard() -> Sequence[str]:
+    def guard(plan: Plan) -> Sequence[str]:
         left = store.outstanding()
-        dead = [run for run in dict.fromkeys(one.run for one in left) if not is_live(store, run)]
-        return [
-            f"run {run} left a fault behind on {_names(left, run)}; restore it first with `chaoskit rollback {run}`"
-            for run in dead
-        ]
+        chosen = {ref.id for ref in plan.chosen}
+        found = []
+        for run in dict.fromkeys(one.run for one in left):
+            if not is_live(store, run):
+                hint = f"restore it first with `chaoskit rollback {run}`"
+                found.append(f"run {run} left a fault behind on {_names(left, run)}; {hint}")
+            elif held := [one for one in left if one.run == run and one.ref.id in chosen]:
+                hint = f"wait for it, or stop it with `chaoskit halt {run}`"
+                found.append(f"{_names(held, run)} is held by run {run}, which is live; {hint}")
+        return found
 
     return guard
 

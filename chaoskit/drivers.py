@@ -5,6 +5,7 @@ from threading import Lock
 
 from chaoskit.domain.errors import InvalidExperiment
 from chaoskit.domain.experiment import Check, ExpectedAlert, Experiment, ProbeSpec, Prometheus, TargetSpec
+from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import Probe, TargetSource
 from chaoskit.engine.sampler import Key
 
@@ -75,10 +76,10 @@ def prometheus_of(experiment: Experiment, configured: Prometheus | None, path: s
     return chosen
 
 
-def prometheus_guard(prometheus: Prometheus) -> Callable[[], Sequence[str]]:
+def prometheus_guard(prometheus: Prometheus) -> Callable[[Plan], Sequence[str]]:
     """A guard that asks whether monitoring answers at all, before anything depends on it."""
 
-    def guard() -> Sequence[str]:
+    def guard(_plan: Plan) -> Sequence[str]:
         from chaoskit.probes.prometheus_info import PrometheusInfo
 
         problem = PrometheusInfo(prometheus).ready()
