@@ -3,6 +3,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,6 +174,34 @@ def test_an_empty_file_becomes_a_store(path: Path) -> None:
     filled(path, runs=1)
     with Store(path) as store:
         assert store.outstanding() == [intended("r0", 1)]
+
+
+def test_a_store_that_another_process_is_making_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.parent.mkdir()
+    path.touch()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # SQLite refuses to switch to the log at once, however long it may wait
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            other.execute("ROLLBACK")
+
+    monkeypatch.setattr(time, "sleep", pause)
+    filled(path, runs=1)
+    assert len(pauses) == 3
+    other.close()
+
+
+def test_a_store_that_is_never_made_by_whoever_locks_it_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    path.parent.mkdir()
+    path.touch()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    refused(path, "another program holds it locked")
+    other.close()
 
 
 def altered(path: Path, statement: str) -> None:

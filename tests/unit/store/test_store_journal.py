@@ -1,5 +1,6 @@
 import sqlite3
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,17 @@ def test_an_entry_that_would_read_back_as_something_else_is_refused(store: Store
 def test_appending_nothing_is_harmless(store: Store) -> None:
     store.append()
     assert store.entries() == []
+
+
+def test_threads_may_share_a_store(store: Store) -> None:
+    def write(run: str) -> None:
+        for n in range(10):
+            store.append(intended(run, n))
+            assert store.halted(run) is None
+
+    with ThreadPoolExecutor(max_workers=6) as pool:
+        list(pool.map(write, "abcdef"))
+    assert {run: [entry.n for entry in store.entries(run)] for run in "abcdef"} == dict.fromkeys("abcdef", [*range(10)])
 
 
 # --- what is outstanding --------------------------------------------------------------------------------------
