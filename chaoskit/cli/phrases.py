@@ -116,7 +116,7 @@ def bound_of(check: Check, *, fault_in: bool, signs: Signs) -> str:
 
 def bounds_in_force(check: Check, *, fault_in: bool) -> list[float]:
     """The numbers of the bound that a check is judged by now, in base units."""
-    bounds: Bounds = check.during if fault_in and check.during is not None and check.during.stated else check
+    bounds = during_or_own(check, fault_in=fault_in)
     return [b.value for b in (bounds.at_least, bounds.at_most, bounds.equals) if b is not None]
 
 
@@ -137,6 +137,22 @@ def _own_bound(check: Check) -> str:
     if check.tcp is not None:
         return f"connects in {format_duration(check.tcp.within)}"
     return f"exit {check.command.status}" if check.command is not None else ""
+
+
+def scale_of(check: Check, *, fault_in: bool) -> list[float]:
+    """What a sparkline of a check must reach to, so that its height tells how far a value is from its bound."""
+    numbers = bounds_in_force(check, fault_in=fault_in)
+    within = check.http.within if check.http is not None else check.tcp.within if check.tcp is not None else None
+    if within is not None and not numbers:
+        numbers = [within]
+    low = during_or_own(check, fault_in=fault_in).at_least
+    # An upper bound alone is measured from zero: 250 ms of 300 ms must not look like the bottom.
+    return numbers if low is not None or not numbers else [0.0, *numbers]
+
+
+def during_or_own(check: Check, *, fault_in: bool) -> Bounds:
+    """The bounds that a check is judged by now."""
+    return check.during if fault_in and check.during is not None and check.during.stated else check
 
 
 def unit_of(spec: ProbeSpec) -> str:
@@ -213,9 +229,10 @@ def state_of(injection: InjectionRecord) -> State:
 
 
 def tally(injections: Iterable[InjectionRecord]) -> dict[State, int]:
-    """How many injections are in each state, in the order of a life; states without any are left out."""
+    """How many injections are in each state, trouble first and then in the order of a life; none is left out."""
     counts = Counter(state_of(one) for one in injections)
-    return {state: counts[state] for state in get_args(State) if counts[state]}
+    order = sorted(get_args(State), key=lambda state: state not in TROUBLED)
+    return {state: counts[state] for state in order if counts[state]}
 
 
 def detail_of(injection: InjectionRecord) -> str:
@@ -229,3 +246,10 @@ def detail_of(injection: InjectionRecord) -> str:
             "gone": injection.drift,
         }.get(state_of(injection), effect)
     )
+
+
+def countdown(seconds: float) -> str:
+    """A length of time that counts up or down on a screen: ``0:38``, ``12:05``, ``1:00:09``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -57,6 +57,7 @@ class Progress:
     history: dict[str, deque[Reading]] = field(default_factory=dict)
     deviated_since: dict[Key, float] = field(default_factory=dict)
     conclusive_at: dict[Key, float] = field(default_factory=dict)
+    fired_at: dict[str, float] = field(default_factory=dict)
     injections: dict[int, InjectionRecord] = field(default_factory=dict)
     events: deque[Event] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     halted: bool = False
@@ -80,6 +81,8 @@ class Progress:
         self.latest[key] = reading
         if reading.role == "check":
             self.history.setdefault(reading.name, deque(maxlen=MOST_READINGS)).append(reading)
+        if reading.role == "detection" and reading.outcome == "held":
+            self.fired_at.setdefault(reading.name, reading.at)
         if reading.outcome == "held":
             self.deviated_since.pop(key, None)
         elif reading.outcome == "deviated":
@@ -117,6 +120,7 @@ class Progress:
             history={name: deque(readings) for name, readings in self.history.items()},
             deviated_since=dict(self.deviated_since),
             conclusive_at=dict(self.conclusive_at),
+            fired_at=dict(self.fired_at),
             injections=dict(self.injections),
             events=deque(self.events),
         )

@@ -174,14 +174,20 @@ class Story:
         self.narrator.injection(record)
 
 
-def usual_beginning(story: Story, *targets: str) -> None:
-    """Plan, guard, a baseline of five seconds that holds, and ``targets`` (or web-1) with the fault in."""
+def usual_beginning(
+    story: Story,
+    *targets: str,
+    baseline: float = 5.0,
+    tick: float = 1.0,
+    tell: Callable[[], None] | None = None,
+) -> None:
+    """Plan, guard, a baseline that holds, and ``targets`` (or web-1) with the fault in."""
     story.phase("plan")
     story.until(0.4)
     story.phase("guard")
     story.until(0.5)
-    story.phase("baseline", 5.0)
-    story.steadily(5.5)
+    story.phase("baseline", baseline)
+    story.steadily(story.at + baseline, tick, tell)
     story.phase("inject")
     story.intend(*(injection(n, target, intended_at=story.at) for n, target in enumerate(targets or ("web-1",), 1)))
     story.until(story.at + 0.3)

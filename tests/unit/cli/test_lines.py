@@ -237,8 +237,8 @@ def test_three_hundred_targets_are_summarised_but_no_trouble_is_left_out(log: Lo
     ]
     assert log.of("rollback")[-1] == "instance.kill on web-300: NOT restored: still stopped"
     assert log.of("note") == [
-        "279 lines like these left out; 299 in force, 1 inject failed",
-        "279 lines like these left out; 299 restored, 1 NOT RESTORED",
+        "279 lines like these left out; 1 inject failed, 299 in force",
+        "279 lines like these left out; 1 NOT RESTORED, 299 restored",
     ]
 
 
