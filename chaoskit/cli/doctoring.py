@@ -1,6 +1,7 @@
 """``chaoskit doctor``: what is there, what is missing, and how to get it."""
 
 import argparse
+import os
 import platform
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -8,8 +9,11 @@ from typing import Literal, NamedTuple
 from chaoskit import __version__
 from chaoskit.cli.common import opened_store, print_json, settings_of
 from chaoskit.domain.errors import ChaoskitError, Exit
-from chaoskit.domain.experiment import DockerSelector, Prometheus
+from chaoskit.domain.experiment import Prometheus
 from chaoskit.settings import Settings
+
+PATIENCE = 10.0
+"""Seconds that an engine may take to answer."""
 
 
 class Finding(NamedTuple):
@@ -48,14 +52,17 @@ def _store(settings: Settings) -> Finding:
 
 
 def _docker(settings: Settings) -> Finding:
-    from chaoskit.targets.docker import engine_version
+    from chaoskit.targets.docker_engine import Engine, engine_host
 
+    host = engine_host(None, settings.docker_host, os.environ)
     try:
-        version = engine_version(DockerSelector(names=("*",)), settings.docker_host)
+        engine = Engine(host, PATIENCE)
     except ChaoskitError as error:
-        configured = settings.docker_host is not None
+        configured = bool(settings.docker_host or os.environ.get("DOCKER_HOST"))
         return Finding("docker", "broken" if configured else "absent", f"{error} (needed for docker targets)")
-    return Finding("docker", "ok", version)
+    name = engine.name
+    engine.close()
+    return Finding("docker", "ok", f"engine {name} answers at {host}")
 
 
 def _prometheus(settings: Settings) -> Finding:
