@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from chaoskit.domain.capabilities import ProcessState, Target, processes
+from chaoskit.domain.errors import TargetGone, Unsupported
 from chaoskit.domain.quantities import Value
 
 _LOOK_EVERY = 0.05
@@ -19,6 +20,32 @@ class Life(Value):
 def life_of(state: ProcessState) -> Life:
     """Which life ``state`` is of."""
     return Life(pid=state.pid, started_at=state.started_at)
+
+
+def hittable(target: Target) -> tuple[ProcessState, tuple[Life, ...]]:
+    """The selected process, and what matches its selector and is younger.
+
+    Its arguments are left out, for they may hold secrets and this goes into the journal. Raises TargetGone when it has
+    ended, Unsupported when it is stopped.
+    """
+    found = processes(target)
+    now = found.process()
+    if not now.running:
+        raise TargetGone(f"{target.id} has ended; run `chaoskit plan` to see what matches now")
+    if now.stopped:
+        raise Unsupported(f"{target.id} is stopped already; let it go on first: kill -CONT {now.pid}")
+    others = tuple(life_of(state) for state in found.successors())
+    return now.model_copy(update={"argv": (program(now),)}), others
+
+
+def program(state: ProcessState) -> str:
+    """The program of ``state``, as one word."""
+    return " ".join(state.argv[:1]).split(" ")[0] or "the process"
+
+
+def newest(found: Sequence[ProcessState]) -> ProcessState:
+    """The one that started last."""
+    return max(found, key=lambda state: state.started_at)
 
 
 def age(state: ProcessState) -> float:

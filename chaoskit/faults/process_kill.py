@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Protocol, Self, runtime_checkable
 from pydantic import BeforeValidator, Field, model_validator
 
 from chaoskit.domain.capabilities import ProcessState, Target, processes
-from chaoskit.domain.errors import TargetError, TargetGone, Unsupported
+from chaoskit.domain.errors import TargetError, Unsupported
 from chaoskit.domain.experiment import Argv
 from chaoskit.domain.ports import Capability, Effect, Fault, Injection, Residue
-from chaoskit.faults._processes import Life, age, life_of, newcomers, running, soon
+from chaoskit.faults._processes import Life, age, hittable, newcomers, newest, program, running, soon
 from chaoskit.faults._signals import ENDING
 
 _ENDS_WITHIN = 3.0
@@ -28,7 +28,7 @@ class Remembers(Protocol):
     """A target that can put aside what a later spawn needs and only the running process has: its environment."""
 
     def remember(self, output: str) -> None:
-        """Put it aside, beside ``output``. Raises TargetError."""
+        """Put it aside as ``output`` + ``.environ``, NUL-terminated as in /proc. Raises TargetError."""
 
     def forget(self, output: str) -> None:
         """Remove what was put aside."""
@@ -64,21 +64,20 @@ class KillInjection(Injection):
 
     def actions(self) -> tuple[str, ...]:
         """The command."""
-        return (f"kill -{self.signal} {self.before.pid}  # {shlex.join(self.before.argv)}",)
+        return (f"kill -{self.signal} {self.before.pid}  # {program(self.before)}",)
 
     def undo(self) -> tuple[str, ...]:
         """The command, where there is one, and what restored means."""
         how = "wait until its supervisor has started it again"
         if self.restart is not None:
-            how = f"unless it runs again: {self._restart_line()}, as the user who runs chaoskit"
+            how = f"unless it runs again: {shlex.join(self.restart)}, in {self.before.cwd or '/'}, as our own user"
         return (how, "restored: a new process that matches the selector runs and is not stopped")
 
     def by_hand(self) -> tuple[str, ...]:
         """The command, where there is one; without, what to look for."""
         if self.restart is not None:
             return (f"{self._restart_line()}  # unless it runs again",)
-        name = shlex.join(self.before.argv)
-        return (f"ps -eo pid,lstart,args  # unless `{name}` runs again, ask its supervisor to start it",)
+        return (f"ps -eo pid,lstart,args  # unless {program(self.before)} runs again, have its supervisor start it",)
 
     def inject(self, target: Target) -> None:
         """Send the signal, and wait a moment for the end."""
@@ -108,7 +107,7 @@ class KillInjection(Injection):
             return (f"stopped; it was running before: kill -CONT {now.pid}",) if now.stopped else ()
         if self._back(target):
             return ()
-        return (f"not running: {shlex.join(self.before.argv)}; nothing new matches its selector",)
+        return (f"not running: {program(self.before)} (process {self.before.pid}); nothing new matches its selector",)
 
     def effect(self, target: Target) -> Effect:
         """Whether it has ended."""
@@ -116,7 +115,7 @@ class KillInjection(Injection):
         if running(target):
             return Effect(bit=False, requested=requested, measured=f"process {self.before.pid} is still running")
         found = self._back(target)
-        since = f"; process {found[0].pid} runs in its place" if found else ""
+        since = f"; process {newest(found).pid} runs in its place" if found else ""
         return Effect(bit=True, requested=requested, measured=f"process {self.before.pid} has ended{since}")
 
     def drift(self, target: Target) -> str:
@@ -124,7 +123,7 @@ class KillInjection(Injection):
         if running(target):
             return f"process {self.before.pid} is still running"
         found = self._back(target) if self.restart is not None else ()
-        return f"started again by somebody else as process {found[0].pid}" if found else ""
+        return f"started again by somebody else as process {newest(found).pid}" if found else ""
 
     @property
     def _in_flight(self) -> float:
@@ -146,11 +145,11 @@ class KillInjection(Injection):
         steady: list[ProcessState] = []
 
         def stays_up() -> bool:
-            steady[:] = [state for state in self._back(target) if age(state) >= _STEADY]
-            return bool(steady)
+            steady[:] = self._back(target)
+            return bool(steady) and all(age(state) >= _STEADY for state in steady)
 
         if soon(stays_up, _BACK_WITHIN):
-            return f"runs again as process {steady[0].pid}, {by_whom}"
+            return f"runs again as process {newest(steady).pid}, {by_whom}"
         if self.restart is None:
             return f"its supervisor has not started it again within {_BACK_WITHIN:g}s"
         raise TargetError(
@@ -162,9 +161,9 @@ class KillInjection(Injection):
             target.forget(self.output)
 
     def _restart_line(self) -> str:
-        command = shlex.join(self.restart or ())
-        folder = shlex.quote(self.before.cwd or "/")
-        return f"cd {folder} && setsid --fork {command} </dev/null >>{shlex.quote(self.output)} 2>&1"
+        folder, environment = (shlex.quote(place) for place in (self.before.cwd or "/", f"{self.output}.environ"))
+        start = f'exec setsid --fork env "$@" {shlex.join(self.restart or ())} >>{shlex.quote(self.output)} 2>&1'
+        return f"cd {folder} && cat {environment} 2>/dev/null | xargs -0 sh -c {shlex.quote(start)} sh"
 
 
 class ProcessKill(Fault):
@@ -198,12 +197,7 @@ class ProcessKill(Fault):
         """Look at the process. Raises TargetGone, and Unsupported when nothing would start it again."""
         if self.restart is None and not self.supervised:
             raise Unsupported(f"process.kill has no undo here; write {_EXAMPLE}")
-        found = processes(target)
-        before = found.process()
-        if not before.running:
-            raise TargetGone(f"{target.id} has ended; run `chaoskit plan` to see what matches now")
-        if before.stopped:
-            raise Unsupported(f"{target.id} is stopped; let it go on first: kill -CONT {before.pid}")
+        before, others = hittable(target)
         if self.restart is not None:
             _see_program(target, self.restart[0], before.cwd)
         return KillInjection(
@@ -211,7 +205,7 @@ class ProcessKill(Fault):
             target=target.id,
             signal=self.signal,
             before=before,
-            others=tuple(life_of(state) for state in found.successors()),
+            others=others,
             restart=self.restart,
             output="" if self.restart is None else _output(tag),
         )

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from chaoskit.domain.capabilities import ProcessState, Target, processes
-from chaoskit.domain.errors import TargetGone, Unsupported
+from chaoskit.domain.errors import TargetGone
 from chaoskit.domain.ports import Capability, Effect, Fault, Injection, Residue
-from chaoskit.faults._processes import Life, life_of, newcomers, running, soon
+from chaoskit.faults._processes import Life, hittable, newcomers, newest, program, running, soon
 
 
 class PauseInjection(Injection):
@@ -71,8 +71,8 @@ class PauseInjection(Injection):
     def _replaced(self, target: Target) -> str:
         found = newcomers(target, self.others)
         if not found:
-            raise TargetGone(f"process {self.before.pid} ({' '.join(self.before.argv)}) has ended and is not replaced")
-        return f"replaced by process {found[0].pid}"
+            raise TargetGone(f"process {self.before.pid} ({program(self.before)}) has ended and is not replaced")
+        return f"replaced by process {newest(found).pid}"
 
 
 class ProcessPause(Fault):
@@ -88,11 +88,5 @@ class ProcessPause(Fault):
 
     def prepare(self, target: Target, tag: str) -> PauseInjection:
         """Look at the process. Raises TargetGone, and Unsupported when it is stopped already."""
-        found = processes(target)
-        before = found.process()
-        if not before.running:
-            raise TargetGone(f"{target.id} has ended; run `chaoskit plan` to see what matches now")
-        if before.stopped:
-            raise Unsupported(f"{target.id} is stopped already; let it go on first: kill -CONT {before.pid}")
-        others = tuple(life_of(state) for state in found.successors())
+        before, others = hittable(target)
         return PauseInjection(tag=tag, target=target.id, before=before, others=others)

@@ -61,17 +61,17 @@ def spawn(argv: Sequence[str], cwd: str, output: str, original: Life) -> int:
 
 
 def remember(original: Life, output: str) -> None:
-    """Put the environment of ``original`` aside, beside ``output``, for a later :func:`spawn`.
+    """Put the environment of ``original`` aside, as ``output`` + ``.environ``, for a later :func:`spawn`.
 
     Does nothing when it is gone or not ours to see. Raises TargetError when it cannot be written.
     """
+    place = _aside(output)
+    _private(place.parent)
     environment = read_environ(original.pid)
     stat = read_stat(original.pid)
     if environment is None or stat is None or stat.life != original:
         return
-    place = _aside(output)
-    _private(place.parent)
-    raw = b"\0".join(os.fsencode(f"{key}={value}") for key, value in environment.items())
+    raw = b"".join(os.fsencode(f"{key}={value}") + b"\0" for key, value in environment.items())
     try:
         with open(place, "wb", opener=_owner_only) as file:
             file.write(raw)
