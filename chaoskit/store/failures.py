@@ -72,12 +72,13 @@ def _system_says(path: Path, error: OSError) -> str:
 
 
 def _access(path: Path) -> str:
-    """Who may use the place of ``path``, which this process may not."""
+    """Which place this process may not write, the file or the nearest folder above it, and whose it is."""
     if os.path.isdir(path):  # noqa: PTH112 Path.is_dir raises where we may not look
         return f"it is a folder; {ELSEWHERE}"
-    nearest = next((place for place in (path, *path.parents) if _allowed(place, os.F_OK)), path.parent)
-    kind = "file" if nearest == path and _allowed(path.parent, os.W_OK | os.X_OK) else "folder"
-    place = path if kind == "file" else nearest if nearest != path else path.parent
+    if _allowed(path, os.F_OK) and not _allowed(path, os.R_OK | os.W_OK):
+        kind, place = "file", path
+    else:
+        kind, place = "folder", next(folder for folder in path.absolute().parents if _allowed(folder, os.F_OK))
     return (
         f"this process may not write the {kind} {place}, which belongs to {_owner(place)}; "
         f"run chaoskit as that user, or {ELSEWHERE}"

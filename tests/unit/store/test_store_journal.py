@@ -113,7 +113,9 @@ def test_threads_may_share_a_store(store: Store) -> None:
 
     with ThreadPoolExecutor(max_workers=6) as pool:
         list(pool.map(write, "abcdef"))
-    assert {run: [entry.n for entry in store.entries(run)] for run in "abcdef"} == dict.fromkeys("abcdef", [*range(10)])
+    assert {run: [entry.n for entry in store.entries(run)] for run in "abcdef"} == {
+        run: [*range(10)] for run in "abcdef"
+    }
 
 
 # --- what is outstanding --------------------------------------------------------------------------------------
@@ -155,10 +157,10 @@ def test_outstanding_stays_fast_with_a_hundred_thousand_old_entries(store: Store
     raw.commit()
     raw.close()
     store.append(intended("new", 1))
-    began = time.perf_counter()
+    began = time.process_time()
     assert store.outstanding() == [intended("new", 1)]
     # 16 ms when measured; reading every body takes two seconds (and fails: these bodies are not theirs).
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 # --- rows that cannot be read ---------------------------------------------------------------------------------
