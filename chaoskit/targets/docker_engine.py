@@ -9,18 +9,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import docker
+from docker.tls import TLSConfig
+from docker.transport.unixconn import UnixHTTPAdapter, UnixHTTPConnectionPool
 from docker.utils import kwargs_from_env
 
 from chaoskit.domain.errors import VersionMismatch
 from chaoskit.targets.docker_errors import translated
 from chaoskit.targets.docker_ssh import SshBridge
 
+_ANY_URL = "http+docker://localhost"
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
 def engine_host(selected: str | None, default: str | None, environ: Mapping[str, str]) -> str:
     """The address of the engine: the selector's, the configured one, ``DOCKER_HOST``, or the local socket."""
-    return selected or default or environ.get("DOCKER_HOST") or DEFAULT_HOST
+    host = selected or default or environ.get("DOCKER_HOST") or DEFAULT_HOST
+    return DEFAULT_HOST if host == "unix://" else host
 
 
 def command_of(host: str, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -32,6 +36,14 @@ def command_of(host: str, environ: Mapping[str, str]) -> tuple[str, ...]:
         files = (("--tlscacert", "ca.pem"), ("--tlscert", "cert.pem"), ("--tlskey", "key.pem"))
         return (*command, verify, *(f"{option}={folder / name}" for option, name in files))
     return command
+
+
+class _OneSocket(UnixHTTPAdapter):
+    """Keeps connections for the next request; the SDK opens one for every URL, and behind ssh each takes a login."""
+
+    def get_connection(self, url: bytes | str, proxies: object = None) -> UnixHTTPConnectionPool:  # noqa: ARG002
+        """All URLs lead to the one engine, so they share one pool."""
+        return super().get_connection(_ANY_URL)
 
 
 class Engine:
@@ -77,22 +89,31 @@ class Engine:
             self._bridge.close()
 
     def _connect(self) -> docker.APIClient:
-        url = self._bridge.url if self._bridge else self.host
-        if url.startswith("unix://"):
-            _knock(url.removeprefix("unix://"), self.timeout)
-        tls = (
-            kwargs_from_env({**os.environ, "DOCKER_HOST": url}).get("tls", False) if url.startswith("tcp://") else False
-        )
-        version = os.environ.get("DOCKER_API_VERSION") or "auto"
-        if not re.fullmatch(r"auto|\d+\.\d+", version):
-            raise VersionMismatch(
-                f"DOCKER_API_VERSION is {version!r}, which is no version; unset it, or write 1.41 say"
-            )
-        return docker.APIClient(base_url=url, version=version, timeout=math.ceil(self.timeout), tls=tls)
+        if self._bridge is not None:
+            return _over_socket(self._bridge.url, self.timeout)
+        if self.local:
+            _knock(self.host.removeprefix("unix://"), self.timeout)
+            return _over_socket(self.host, self.timeout)
+        tls = kwargs_from_env({**os.environ, "DOCKER_HOST": self.host}).get("tls", False)
+        return _client(self.host, self.timeout, tls)
+
+
+def _client(url: str, timeout: float, tls: TLSConfig | bool = False) -> docker.APIClient:
+    version = os.environ.get("DOCKER_API_VERSION") or "auto"
+    if not re.fullmatch(r"auto|\d+\.\d+", version):
+        raise VersionMismatch(f"DOCKER_API_VERSION is {version!r}, which is no version; unset it, or write 1.41 say")
+    return docker.APIClient(base_url=url, version=version, timeout=math.ceil(timeout), tls=tls)
+
+
+def _over_socket(url: str, timeout: float) -> docker.APIClient:
+    api = _client(url, timeout)
+    api.get_adapter(_ANY_URL).close()
+    api.mount(_ANY_URL, _OneSocket(f"http+{url}", math.ceil(timeout)))
+    return api
 
 
 def _knock(path: str, timeout: float) -> None:
     """See that somebody listens at the socket; the SDK leaves its own socket open when nobody does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
         knock.settimeout(timeout)
-        knock.connect(path or DEFAULT_HOST.removeprefix("unix://"))
+        knock.connect(path)
