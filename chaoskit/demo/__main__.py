@@ -1,6 +1,7 @@
-"""``python -m chaoskit.demo up|down|status|provision``: the demo system by one command.
+"""``python -m chaoskit.demo up|down|status|run|provision|stop-engine``: the demo system by one command.
 
-Exit codes: 0 done, 1 the bed cannot be had (or, for ``status``, is not up), 2 wrong usage, 130 interrupted.
+Exit codes: those of ``chaoskit run`` for ``run``; else 0 done, 1 the bed cannot be had (or, for ``status``, is not
+up), 2 wrong usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from chaoskit.demo import provision
+from chaoskit.demo import provision, show
 from chaoskit.demo.bed import BedInfo, BedUnavailable, Progress, with_elapsed
 from chaoskit.demo.docker_bed import DockerBed
 from chaoskit.demo.local_bed import LocalBed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse gives it no public name
 
@@ -32,12 +34,16 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaoskit.demo", description="A small real system under load.")
     commands = parser.add_subparsers(dest="command", required=True)
     up = _add_bed_command(commands, "up", "bring the bed up and wait until it is ready for experiments")
-    up.add_argument("--rate", type=float, default=20.0, help="requests per second and service")
     down = _add_bed_command(commands, "down", "take the bed down")
     down.add_argument("--stop-engine", action="store_true", help="also stop the engine that `up` started")
+    run = _add_bed_command(commands, "run", "bring the bed up, run one experiment on it, take the bed down")
+    run.add_argument("--experiment", type=Path, help="file to run, default: one replica is lost")
+    for command in (up, run):
+        command.add_argument("--rate", type=float, default=20.0, help="requests per second and service")
     _add_bed_command(commands, "status", "tell whether the bed is up, and where")
     provision_help = "make sure of the Docker engine and the images, without starting a bed"
     _add_command(commands, "provision", provision_help)
+    _add_command(commands, "stop-engine", "stop the Docker engine, if it was started here")
     return parser
 
 
@@ -60,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     tell = with_elapsed(lambda line: _say(line, sys.stderr))
     try:
-        return {"up": _up, "down": _down, "status": _status, "provision": _provision}[args.command](args, tell)
+        return HANDLERS[args.command](args, tell)
     except BedUnavailable as trouble:
         _say(f"error: {trouble}", sys.stderr)
         return EXIT_UNAVAILABLE
@@ -76,6 +82,25 @@ def _up(args: argparse.Namespace, tell: Progress) -> int:
     bed.wait_ready(READY_TIMEOUT)
     tell("ready")
     _show(info, as_json=args.json)
+    return 0
+
+
+def _run(args: argparse.Namespace, tell: Progress) -> int:
+    bed = _prepared(args, tell)
+    try:
+        info = bed.up(tell)
+        tell("waiting until load flows and Prometheus sees it")
+        bed.wait_ready(READY_TIMEOUT)
+        return show.run_experiment(info, args.experiment or show.default_experiment(info), tell)
+    finally:
+        bed.down()
+        tell("the bed is down")
+        if provision.stop_engine():
+            tell("the engine that was started for it is stopped")
+
+
+def _stop_engine(_args: argparse.Namespace, tell: Progress) -> int:
+    tell("the engine is stopped" if provision.stop_engine() else "no engine was started here")
     return 0
 
 
@@ -149,6 +174,15 @@ def _show(info: BedInfo, *, as_json: bool) -> None:
 def _say(text: str, stream: TextIO) -> None:
     stream.write(f"{text}\n")
 
+
+HANDLERS: dict[str, Callable[[argparse.Namespace, Progress], int]] = {
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "run": _run,
+    "provision": _provision,
+    "stop-engine": _stop_engine,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
