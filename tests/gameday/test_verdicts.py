@@ -37,7 +37,7 @@ def test_replica_loss_passes_and_its_report_proves_the_effect(
     assert injection["effect"]["bit"] is True
     assert injection["target_id"].endswith(down.pop())
     assert injection["restored_at"] > injection["injected_at"] + 19
-    assert "passed" in output
+    assert "PASSED" in output
     assert "by chaoskit" in injection["note"] or "policy" in injection["note"]
 
 
