@@ -1,0 +1,124 @@
+"""Process faults: facts in, exact commands out."""
+
+import shlex
+from collections.abc import Sequence
+
+import pytest
+from pydantic import ValidationError
+
+from chaoskit.domain.capabilities import Completed, ProcessState
+from chaoskit.faults._processes import Life, newest, program
+from chaoskit.faults.process_kill import KillInjection, ProcessKill
+from chaoskit.faults.process_pause import PauseInjection, ProcessPause
+
+NGINX = ProcessState(
+    pid=812, running=True, started_at=55.5, argv=("/usr/sbin/nginx", "-g", "password s3cret"), cwd="/srv/my site"
+)
+WORKER = ProcessState(pid=813, running=True, started_at=55.6, argv=("nginx: worker process",))
+
+
+class OneProcess:
+    """A target that answers with fixed facts and refuses to be touched."""
+
+    id = "local://host/nginx@812:5550.b00t"
+
+    def identity(self) -> str:
+        return "812:5550"
+
+    def run(self, *argv: str, timeout: float = 10.0) -> Completed:
+        assert argv[:2] == ("sh", "-c")
+        return Completed(0, "", "")
+
+    def process(self) -> ProcessState:
+        return NGINX
+
+    def successors(self) -> tuple[ProcessState, ...]:
+        return (WORKER,)
+
+    def signal_process(self, name: str) -> None:
+        raise AssertionError(name)
+
+    def spawn(self, argv: Sequence[str], cwd: str, output: str) -> int:
+        raise AssertionError(argv)
+
+
+@pytest.fixture(autouse=True)
+def state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+
+
+def test_a_kill_with_a_restart_says_each_command() -> None:
+    made = ProcessKill(restart=("/usr/sbin/nginx", "-c", "my.conf")).prepare(OneProcess(), "chaoskit-r-1")
+    assert made == KillInjection(
+        tag="chaoskit-r-1",
+        target=OneProcess.id,
+        signal="KILL",
+        before=NGINX.model_copy(update={"argv": ("/usr/sbin/nginx",)}),
+        others=(Life(pid=813, started_at=55.6),),
+        restart=("/usr/sbin/nginx", "-c", "my.conf"),
+        output="/state/chaoskit/processes/chaoskit-r-1.log",
+    )
+    assert made.actions() == ("kill -KILL 812  # /usr/sbin/nginx",)
+    assert made.undo() == (
+        "unless it runs again: /usr/sbin/nginx -c my.conf, in /srv/my site, as our own user",
+        "restored: a new process that matches the selector runs and is not stopped",
+    )
+    log = "/state/chaoskit/processes/chaoskit-r-1.log"
+    start = f'exec setsid --fork env "$@" /usr/sbin/nginx -c my.conf >>{log} 2>&1'
+    line = f"cd '/srv/my site' && cat {log}.environ 2>/dev/null | xargs -0 sh -c {shlex.quote(start)} sh"
+    assert made.by_hand() == (f"{line}  # unless it runs again",)
+    assert made.revert_within == 15.5
+
+
+def test_a_supervised_kill_says_whom_to_ask() -> None:
+    made = ProcessKill(signal="TERM", supervised=True).prepare(OneProcess(), "chaoskit-r-1")
+    assert (made.restart, made.output) == (None, "")
+    assert made.actions() == ("kill -TERM 812  # /usr/sbin/nginx",)
+    assert made.undo()[0] == "wait until its supervisor has started it again"
+    assert made.by_hand() == (
+        "ps -eo pid,lstart,args  # unless /usr/sbin/nginx runs again, have its supervisor start it",
+    )
+    assert made.revert_within == 25.0
+
+
+def test_a_pause_says_each_command() -> None:
+    made = ProcessPause().prepare(OneProcess(), "chaoskit-r-2")
+    assert isinstance(made, PauseInjection)
+    assert made.actions() == ("kill -STOP 812",)
+    assert made.undo()[0] == "kill -CONT 812, if it is still the process that started then"
+    assert made.by_hand() == ("kill -CONT 812",)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"signal": "STOP"}, "SIGSTOP freezes a process without ending it; use process.pause"),
+        ({"signal": "HUP"}, "'HUP' is not a signal that ends a process; write for example KILL or TERM"),
+        ({"signal": 9}, "9 is not a signal that ends a process"),
+        ({"restart": []}, "at least 1 item"),
+        ({"restart": "nginx"}, "valid tuple"),
+        ({"restart": ["nginx"], "supervised": True}, "write either restart or supervised"),
+        ({"resart": ["nginx"]}, "Extra inputs"),
+    ],
+)
+def test_a_kill_that_cannot_be_meant_is_refused(parameters: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        ProcessKill.model_validate(parameters)
+
+
+@pytest.mark.parametrize(("written", "name"), [("KILL", "KILL"), ("sigterm", "TERM"), ("Quit", "QUIT")])
+def test_signals_are_written_as_people_do(written: str, name: str) -> None:
+    assert ProcessKill.model_validate({"signal": written}).signal == name
+
+
+def test_every_example_is_valid() -> None:
+    for fault in (ProcessKill, ProcessPause):
+        for example in fault.examples:
+            assert fault.model_validate(example).kind == fault.kind
+
+
+def test_a_program_is_shown_as_one_word() -> None:
+    assert program(NGINX) == "/usr/sbin/nginx"
+    assert program(WORKER) == "nginx:"
+    assert program(ProcessState(pid=2, running=True)) == "the process"
+    assert newest([WORKER, NGINX]) == WORKER
