@@ -1,9 +1,12 @@
 """What became of each expectation of a run: its checks, its alerts and its recovery. Pure, like the verdict."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from chaoskit.domain.experiment import Check, ExpectedAlert, Sampling
-from chaoskit.domain.history import RunRecord
+from chaoskit.domain.checks import Check, ExpectedAlert
+from chaoskit.domain.experiment import Sampling
+from chaoskit.domain.history import InjectionRecord, RunRecord
 from chaoskit.domain.quantities import Value, format_percent
 from chaoskit.domain.readings import Outcome, Reading, worst
 
@@ -35,18 +38,24 @@ class DetectionResult(Value):
 
 
 _DURING = {"inject", "observe"}
+_AFTER = {"rollback", "recovery"}
 
 
 def judge_hypothesis(record: RunRecord, check: Check) -> CheckResult:
     """The outcome of one check over the whole run; what counts is while the fault was in."""
-    mine = [r for r in record.readings if r.role == "check" and r.name == check.name]
-    baseline = [r for r in mine if r.phase == "baseline"]
+    mine = sorted((r for r in record.readings if r.role == "check" and r.name == check.name), key=lambda r: r.at)
+    touched = _touched_at(record)
+    # A sample that was under way when the injecting began may have seen the fault: it tells of neither side.
+    baseline = [r for r in mine if r.phase == "baseline" and (touched is None or r.at + r.took <= touched)]
     during = [r for r in mine if r.phase in _DURING]
     after = [r for r in mine if r.phase == "recovery"]
-    outcome, why = _judge_during(check, during, record.experiment.sampling)
+    steady = worst(r.outcome for r in baseline)
+    outcome, why = _judge_during(record, check, mine)
+    if outcome == "held" and steady != "held":
+        outcome, why = "unknown", f"{check.name}: was not seen to hold before the fault"
     return CheckResult(
         name=check.name,
-        baseline=worst(r.outcome for r in baseline),
+        baseline=steady,
         during=outcome,
         recovery=after[-1].outcome if after else "unknown",
         outcome=outcome,
@@ -59,48 +68,95 @@ def judge_hypothesis(record: RunRecord, check: Check) -> CheckResult:
     )
 
 
-def _judge_during(check: Check, readings: Sequence[Reading], sampling: Sampling) -> tuple[Outcome, str]:
-    """Refuted by one piece of deviation longer than allowed; proven only by enough readings, few of them missing."""
-    bounds = check.during if check.during is not None and check.during.stated else check
+def _judge_during(record: RunRecord, check: Check, readings: Sequence[Reading]) -> tuple[Outcome, str]:
+    """Refuted by one piece of deviation longer than allowed; proven only where every fault was seen to be endured."""
+    sampling = record.experiment.sampling
     allowed = check.during.allow_for if check.during is not None else 0.0
-    for start, length, first in _deviations(readings):
-        if length > allowed or allowed == 0:
-            wanted = f"; wanted {bounds}" if bounds.stated else ""
-            return "deviated", f"{check.name}: {_seen(first)} at {start:.1f}s{_lasted(length, allowed)}{wanted}"
-    conclusive = sum(r.outcome != "unknown" for r in readings)
-    if conclusive < sampling.min_samples:
-        return "unknown", f"{check.name}: {conclusive} usable samples; {sampling.min_samples} are needed"
-    missing = len(readings) - conclusive
-    if missing * 100 > sampling.max_missing * len(readings):
+    found = [_judge_piece(check, piece, allowed) for piece in _pieces(readings)]
+    found += [_judge_samples(check, span, readings, sampling) for span in _spans(record)]
+    for outcome in ("deviated", "unknown"):
+        if why := next((why for judged, why in found if judged == outcome), ""):
+            return outcome, why
+    return found[-1] if found else ("unknown", f"{check.name}: was not seen while a fault was in")
+
+
+class _Span(NamedTuple):
+    """When all faults of one step of the experiment were in, in run seconds."""
+
+    what: str
+    start: float
+    end: float
+
+
+def _spans(record: RunRecord) -> list[_Span]:
+    """One for each step, from its last injection made to its first rollback begun; none where these are not known."""
+    steps: dict[int, list[InjectionRecord]] = {}
+    for injection in record.injections:
+        steps.setdefault(injection.step, []).append(injection)
+    return [_span(mine) for mine in steps.values()]
+
+
+def _span(injections: Sequence[InjectionRecord]) -> _Span:
+    made = [math.inf if i.injected_at is None else i.injected_at for i in injections]
+    undone = [-math.inf if i.rollback_at is None else i.rollback_at for i in injections]
+    return _Span(injections[0].kind, max(made), min(undone))
+
+
+def _judge_samples(check: Check, span: _Span, readings: Sequence[Reading], sampling: Sampling) -> tuple[Outcome, str]:
+    """Proven only by enough readings that held from beginning to end within the span, and few that are missing."""
+    mine = [r for r in readings if r.phase in _DURING and span.start <= r.at <= span.end]
+    held = sum(r.outcome == "held" and r.at + r.took <= span.end for r in mine)
+    missing = sum(r.outcome == "unknown" for r in mine)
+    what = f"{check.name}: held in {held} samples while {span.what} was in"
+    if held < sampling.min_samples:
+        return "unknown", f"{what}; {sampling.min_samples} are needed"
+    if missing * 100 > sampling.max_missing * (held + missing):
         share = f"more than {format_percent(sampling.max_missing)}"
-        return "unknown", f"{check.name}: {missing} of {len(readings)} samples are missing, {share}"
-    return "held", f"{check.name}: held in {conclusive} samples"
+        return "unknown", f"{what}, and {missing} are missing, {share}"
+    return "held", what
+
+
+class _Piece(NamedTuple):
+    """One piece of deviation: it surely lasted ``seen`` seconds; it was over after ``over`` seconds, if it was seen."""
+
+    first: Reading
+    seen: float
+    over: float | None
+
+
+def _judge_piece(check: Check, piece: _Piece, allowed: float) -> tuple[Outcome, str]:
+    bounds = check.during if check.during is not None and check.during.stated else check
+    wanted = f"; wanted {bounds}" if bounds.stated else ""
+    what = f"{check.name}: {_seen(piece.first)} at {piece.first.at:.1f}s"
+    if allowed == 0:
+        return "deviated", f"{what}{wanted}"
+    if piece.seen > allowed:
+        return "deviated", f"{what}, for {piece.seen:.1f}s where {allowed:g}s is allowed{wanted}"
+    if piece.over is None or piece.over > allowed:
+        return "unknown", f"{what}, and was not seen to end within the {allowed:g}s that are allowed{wanted}"
+    return "held", f"{what}, for {piece.over:.1f}s where {allowed:g}s is allowed"
+
+
+def _pieces(readings: Sequence[Reading]) -> Iterator[_Piece]:
+    """Each piece of deviation that began while a fault was in; only a reading that held ends one, even a later one.
+
+    An unknown reading in its midst neither ends nor lengthens it: not knowing is proof of nothing.
+    """
+    first: Reading | None = None
+    seen = 0.0
+    for reading in readings:
+        if reading.phase in _DURING and reading.outcome == "deviated":
+            first = first or reading
+            seen = reading.at + reading.took - first.at
+        elif reading.phase in _DURING | _AFTER and reading.outcome == "held" and first is not None:
+            yield _Piece(first, seen, reading.at - first.at)
+            first = None
+    if first is not None:
+        yield _Piece(first, seen, None)
 
 
 def _seen(reading: Reading) -> str:
     return reading.problem or ("failed" if reading.value is None else f"was {reading.value:g}")
-
-
-def _lasted(length: float, allowed: float) -> str:
-    return f", for {length:.1f}s where {allowed:g}s is allowed" if allowed else ""
-
-
-def _deviations(readings: Sequence[Reading]) -> Iterable[tuple[float, float, Reading]]:
-    """Each piece of deviation: its start, its length in seconds up to the next reading that held, its first reading.
-
-    An unknown reading in the midst does not end a piece: not knowing is no proof of health.
-    """
-    first: Reading | None = None
-    last_seen = 0.0
-    for reading in readings:
-        if reading.outcome == "deviated":
-            first = first or reading
-        elif reading.outcome == "held" and first is not None:
-            yield first.at, reading.at - first.at, first
-            first = None
-        last_seen = reading.at + reading.took
-    if first is not None:
-        yield first.at, last_seen - first.at, first
 
 
 def _median(readings: Sequence[Reading]) -> float | None:
@@ -117,26 +173,47 @@ def _worst_value(check: Check, readings: Sequence[Reading]) -> float | None:
 
 def judge_alert(record: RunRecord, expected: ExpectedAlert) -> DetectionResult:
     """The outcome of one expected alert: it must fire in time, and must not have fired before."""
-    name, limit = expected.alert, expected.fires_within
-    mine = [r for r in record.readings if r.role == "detection" and r.name == name]
-    injected = min((i.intended_at for i in record.injections), default=None)
-    outcome: Outcome = "unknown"
-    if injected is None:
-        return DetectionResult(alert=name, limit=limit, outcome=outcome, why=f"{name}: nothing was injected")
-    if any(r.outcome == "held" for r in mine if r.at < injected):
-        why = f"{name}: fired before the fault was in, so its firing proves nothing"
-        return DetectionResult(alert=name, limit=limit, outcome=outcome, why=why)
-    after = [r for r in mine if r.at >= injected and r.outcome != "unknown"]
-    fired = next((r.at - injected for r in after if r.outcome == "held"), None)
-    watched = after[-1].at - injected if after else 0.0
-    if fired is not None:
-        outcome = "held" if fired <= limit else "deviated"
-        why = f"{name}: fired after {fired:.1f}s; {limit:g}s is the limit"
-    elif watched >= limit:
-        outcome, why = "deviated", f"{name}: did not fire within {limit:g}s"
+    mine = sorted(
+        (r for r in record.readings if r.role == "detection" and r.name == expected.alert), key=lambda r: r.at
+    )
+    touched = _touched_at(record)
+    if touched is None:
+        outcome, why, fired = _UNKNOWN, "nothing was injected", None
+    elif any(r.outcome == "held" for r in mine if r.at < touched):
+        outcome, why, fired = _UNKNOWN, "fired before the fault was in, so its firing proves nothing", None
     else:
-        why = f"{name}: had not fired when watching ended, {watched:.1f}s into its {limit:g}s"
-    return DetectionResult(alert=name, limit=limit, outcome=outcome, why=why, fired_after=fired)
+        fired = next((r.at - touched for r in mine if r.outcome == "held"), None)
+        outcome, why = _judge_firing(record, expected, [r for r in mine if r.at >= touched], touched)
+    why = f"{expected.alert}: {why}"
+    return DetectionResult(
+        alert=expected.alert, limit=expected.fires_within, outcome=outcome, why=why, fired_after=fired
+    )
+
+
+_UNKNOWN: Outcome = "unknown"
+
+
+def _judge_firing(
+    record: RunRecord, expected: ExpectedAlert, readings: Sequence[Reading], touched: float
+) -> tuple[Outcome, str]:
+    limit = expected.fires_within
+    fired = next((r.at - touched for r in readings if r.outcome == "held"), None)
+    if fired is not None:
+        return "held" if fired <= limit else "deviated", f"fired after {fired:.1f}s; {limit:g}s is the limit"
+    watched = max((r.at - touched for r in readings if r.outcome != "unknown"), default=0.0)
+    if watched < limit:
+        return "unknown", f"had not fired when watching ended, {watched:.1f}s into its {limit:g}s"
+    if record.abort is not None and record.abort.at < touched + limit:
+        return "unknown", f"had not fired when the run was stopped, within its {limit:g}s"
+    missing = sum(r.outcome == "unknown" for r in readings)
+    if missing * 100 > record.experiment.sampling.max_missing * len(readings):
+        return "unknown", f"was not seen to fire, but {missing} of {len(readings)} samples are missing"
+    return "deviated", f"did not fire within {limit:g}s"
+
+
+def _touched_at(record: RunRecord) -> float | None:
+    """When the first injection was about to be made, in run seconds; None when nothing was."""
+    return min((i.intended_at for i in record.injections), default=None)
 
 
 def judge_recovery(record: RunRecord) -> tuple[Outcome, str]:
@@ -144,17 +221,21 @@ def judge_recovery(record: RunRecord) -> tuple[Outcome, str]:
     recovery = record.recovery
     if recovery is None:
         return "unknown", "recovery was not observed"
-    if recovery.recovered_at is not None:
-        took = recovery.recovered_at - recovery.started_at
-        if took <= recovery.limit:
-            return "held", f"recovered {took:.1f}s after rollback; {recovery.limit:g}s is the limit"
-        return "deviated", f"recovered only {took:.1f}s after rollback; {recovery.limit:g}s is the limit"
-    if recovery.cut_short:
-        return "unknown", "watching the recovery was cut short"
-    last = {r.name: r for r in record.readings if r.role == "check" and r.phase == "recovery"}
-    bad = sorted(name for name, r in last.items() if r.outcome == "deviated")
+    limit = f"{recovery.limit:g}s is the limit"
+    took = None if recovery.recovered_at is None else recovery.recovered_at - recovery.started_at
+    if took is not None and took <= recovery.limit:
+        return "held", f"recovered {took:.1f}s after rollback; {limit}"
+    over = recovery.started_at + recovery.limit
+    late = [r for r in record.readings if r.phase == "recovery" and r.at + r.took >= over]
+    bad = sorted({r.name for r in late if r.role == "check" and r.outcome == "deviated"})
+    if bad and took is not None:
+        return "deviated", f"recovered only {took:.1f}s after rollback; {limit}"
     if bad:
         return "deviated", f"{', '.join(bad)} did not recover within {recovery.limit:g}s after rollback"
+    if recovery.cut_short:
+        return "unknown", "watching the recovery was cut short"
+    if took is not None:
+        return "unknown", f"seen to hold again only {took:.1f}s after rollback, and not known to be later; {limit}"
     return "unknown", f"recovery could not be seen within {recovery.limit:g}s after rollback"
 
 
@@ -165,11 +246,12 @@ def time_to_detect(detections: Sequence[DetectionResult]) -> float | None:
 
 
 def time_to_abort(record: RunRecord) -> float | None:
-    """Seconds from the breach first seen to the last target restored."""
+    """Seconds from the breach first seen to the last target restored; None when everything was restored before."""
     ends = [i.restored_at for i in record.injections]
     if record.abort is None or not ends or None in ends:
         return None
-    return max(end for end in ends if end is not None) - record.abort.breached_at
+    took = max(end for end in ends if end is not None) - record.abort.breached_at
+    return took if took >= 0 else None
 
 
 def time_to_recover(record: RunRecord) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from chaoskit.domain.errors import Exit
-from chaoskit.domain.history import RunRecord
+from chaoskit.domain.history import InjectionRecord, RunRecord
 from chaoskit.domain.quantities import Value
 from chaoskit.domain.readings import Outcome
 from chaoskit.domain.results import (
@@ -108,9 +108,13 @@ def _decide(
 ) -> tuple[Verdict, list[str]]:
     if dirty := [f"{i.target}: {_residue(i.residue)}" for i in record.injections if i.restored_at is None]:
         return Verdict.DIRTY, dirty
-    if record.blocked:
+    if record.blocked and not record.injections:
         return Verdict.BLOCKED, list(record.blocked)
-    if errors := [*record.errors, *(f"{i.kind} on {i.target}: {i.error}" for i in record.injections if i.error)]:
+    if errors := [
+        *record.errors,
+        *record.blocked,
+        *(f"{i.kind} on {i.target}: {i.error}" for i in record.injections if i.error),
+    ]:
         return Verdict.ERROR, errors
     if record.abort is not None and record.abort.cause in {"condition", "halt"}:
         return Verdict.ABORTED, [record.abort.reason]
@@ -147,9 +151,26 @@ def _unproven(record: RunRecord) -> list[str]:
         elif i.effect.bit is not True:
             how = "had no effect" if i.effect.bit is False else "could not be proven to have an effect"
             found.append(f"{i.kind} on {i.target}: {how} ({i.effect.measured})")
-    if record.abort is None and record.span("recovery") is None:
+        elif record.abort is None and (cut := _cut_short(i)):
+            found.append(f"{i.kind} on {i.target}: {cut}")
+    if record.abort is None and record.recovery is None:
         found.append("the record ends before the fault's time was over")
+    if record.ended_at is None:
+        found.append("the record has no end: its runner is still at work, or died")
     return found
+
+
+_MICROSECOND = 1e-6
+
+
+def _cut_short(injection: InjectionRecord) -> str:
+    """Why the fault was not in for its whole time; empty when it was."""
+    begun, ended = injection.injected_at, injection.rollback_at
+    if begun is None or ended is None:
+        return "it is not known how long it was in force"
+    if ended - begun < injection.duration - _MICROSECOND:
+        return f"was in force for {ended - begun:.1f}s of its {injection.duration:g}s"
+    return ""
 
 
 def _proofs(record: RunRecord) -> list[str]:
