@@ -38,8 +38,9 @@ class PlannedInjection(Value):
 class AbortLatency(Value):
     """Seconds from a breach in the real system to everything restored, as predicted from its parts.
 
-    ``scrape`` is how old Prometheus's newest sample may be, ``evaluate`` one tick plus the longest that an abort
-    probe may take, ``held`` the longest ``for:`` of a condition, ``revert`` the bound of the slowest rollback.
+    ``scrape`` is how old Prometheus's newest sample may be; ``evaluate`` the longest an abort probe may take, up to
+    the next tick (a sample under way may just have missed the breach), and once more; ``held`` the longest ``for:``
+    of a condition, up to the next tick; ``revert`` the bound of the slowest rollback, for as many turns as needed.
     """
 
     scrape: float | None
@@ -54,7 +55,10 @@ class AbortLatency(Value):
 
 
 class Plan(Value):
-    """Everything a run would do. ``blocked`` holds every reason of the plan itself not to start."""
+    """Everything a run would do. ``blocked`` holds every reason of the plan itself not to start.
+
+    ``chosen`` are the targets that would be hit, those among them too whose injection could not be prepared.
+    """
 
     experiment: Experiment
     path: str
@@ -63,6 +67,7 @@ class Plan(Value):
     groups: tuple[PlannedGroup, ...]
     injections: tuple[PlannedInjection, ...]
     radius: tuple[Radius, ...]
+    chosen: tuple[TargetRef, ...] = ()
     distinct: int
     latency: AbortLatency
     blocked: tuple[str, ...] = ()
@@ -75,7 +80,7 @@ class Plan(Value):
         the file's path, so that the same promise always has the same fingerprint.
         """
         canonical = json.dumps(self._promise(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(_RUN_IN_TAG.sub("chaoskit-", canonical).encode()).hexdigest()
+        return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _promise(self) -> dict[str, object]:
         return {
@@ -83,10 +88,15 @@ class Plan(Value):
             "seed": self.seed,
             "matched": {g.group: sorted([r.id, r.identity, r.exclusion] for r in g.matched) for g in self.groups},
             "injections": [
-                [i.step, i.kind, i.group, i.ref.id, i.ref.identity, i.actions, i.undo] for i in self.injections
+                [i.step, i.kind, i.group, i.ref.id, i.ref.identity, _untagged(i.actions), _untagged(i.undo)]
+                for i in self.injections
             ],
             "radius": [r.model_dump(mode="json") for r in self.radius],
         }
+
+
+def _untagged(lines: Sequence[str]) -> list[str]:
+    return [_RUN_IN_TAG.sub("chaoskit-", line) for line in lines]
 
 
 def drift(promised: Plan, real: Plan) -> list[str]:
