@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from chaoskit import registry
-from chaoskit.domain.experiment import Prometheus
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.history import RunRecord
 from chaoskit.domain.journal import Intended
 from chaoskit.domain.plan import Plan

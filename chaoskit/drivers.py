@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from threading import Lock
 
+from chaoskit.domain.checks import Check, ExpectedAlert, ProbeSpec
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import InvalidExperiment
-from chaoskit.domain.experiment import Check, ExpectedAlert, Experiment, ProbeSpec, Prometheus, TargetSpec
+from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import Probe, TargetSource
+from chaoskit.domain.targeting import TargetSpec
 from chaoskit.engine.sampler import Key
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import InvalidSettings
-from chaoskit.domain.experiment import Prometheus
 from chaoskit.domain.quantities import Value
 from chaoskit.domain.selection import Protection
 from chaoskit.files.places import Problem, clipped, dotted, printable

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 from chaoskit import __version__
 from chaoskit.cli.common import opened_store, print_json, settings_of
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import ChaoskitError, Exit
-from chaoskit.domain.experiment import Prometheus
 from chaoskit.settings import Settings
 
 PATIENCE = 10.0

@@ -28,8 +28,8 @@ def frame(view: View, height: int, utc: datetime) -> list[Text]:
     if height < _SMALLEST:
         brief = [_summary(view, section) for section in sections if section.summary]
         spare = room - len(foot) - len(brief) - 2
-        body = [head[0], head[2], *brief, *sections[-1].draw(max(spare, 0))][: max(room - len(foot), 0)]
-        return [*body, *foot][: max(room, 1)]
+        body = [head[0], head[2], *brief, *sections[-1].draw(max(spare, 0))]
+        return [*body[: max(room, 1) - len(foot)], *foot]
     gap = [Text()] if height >= _AIRY else []
     lines = share(
         room - len(head) - len(foot) - len(sections) * (1 + len(gap)) - len(gap),

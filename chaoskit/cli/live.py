@@ -54,7 +54,14 @@ class Live:
         self._console = console or Console(file=out or sys.stdout, highlight=False)
         self._signs = signs_for(self._console.encoding)
         self._size = self._console.size
-        self._display = Display(console=self._console, auto_refresh=False, vertical_overflow="crop")
+        self._display = Display(
+            console=self._console,
+            auto_refresh=False,
+            vertical_overflow="crop",
+            # What others print on the same terminal goes above the display; a stream that leads elsewhere is left be.
+            redirect_stdout=sys.stdout.isatty(),
+            redirect_stderr=sys.stderr.isatty(),
+        )
         self._painter = Thread(target=self._paint, name="live display", daemon=True)
         self._painter.start()
 

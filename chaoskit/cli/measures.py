@@ -24,7 +24,7 @@ from chaoskit.cli.phrases import (
 from chaoskit.cli.progress import MOST_READINGS, Progress
 from chaoskit.cli.sparkline import Point, sparkline
 from chaoskit.cli.view import Item, Section, View, fit
-from chaoskit.domain.experiment import AbortCondition, Check, ExpectedAlert
+from chaoskit.domain.checks import AbortCondition, Check, ExpectedAlert
 from chaoskit.domain.humane import humane_seconds
 from chaoskit.domain.quantities import format_duration
 from chaoskit.domain.readings import Outcome
@@ -232,23 +232,27 @@ def _condition_word(view: View, state: ConditionState) -> str:
 
 
 def _silence(view: View, widths: Columns) -> Item:
-    limit, silence = view.progress.experiment.no_data_for, view.progress.silence(view.now)
-    if not view.progress.fault_in or silence is None:
-        silence = None
-    near = None if silence is None else silence.seconds / limit
-    state: ConditionState = "ok" if near is None or near < NEAR / 2 else "near" if near <= 1 else "exceeded"
-    style = _CONDITION_STYLES["no answer yet" if silence is None else state]
-    word = "over" if view.progress.phase in OVER_PHASES else "waiting"
-    word = word if silence is None else _condition_word(view, state)
-    name = f"no data from {clean(silence.name)}" if silence is not None and state != "ok" else "no data"
-    line = view.row(
+    """How long the most silent probe has told nothing usable; counted only while that stops the run."""
+    silence, limit = view.progress.silence(view.now), view.progress.experiment.no_data_for
+    if silence is None or not view.progress.fault_in:
+        word = "over" if view.progress.phase in OVER_PHASES else "waiting"
+        return Item((_silence_row(view, widths, word, "dim", None),), 0)
+    near = silence.seconds / limit
+    state: ConditionState = "ok" if near < NEAR / 2 else "near" if near <= 1 else "exceeded"
+    line = _silence_row(view, widths, _condition_word(view, state), _CONDITION_STYLES[state], silence.seconds)
+    note = view.note(f"nothing usable from {clean(silence.name)}", STATE_WIDTH, "yellow")
+    return Item((line,) if state == "ok" else (line, note), _BADNESS[state])
+
+
+def _silence_row(view: View, widths: Columns, word: str, style: str, seconds: float | None) -> Text:
+    limit = view.progress.experiment.no_data_for
+    return view.row(
         Cell(word, STATE_WIDTH, style),
-        Cell(name, widths.name),
-        Cell(view.signs.none if silence is None else f"{silence.seconds:.1f}s", widths.value, style, right=True),
+        Cell("no data", widths.name),
+        Cell(view.signs.none if seconds is None else f"{seconds:.1f}s", widths.value, style, right=True),
         Cell(f"> {format_duration(limit)}", widths.bound, "dim"),
-        Cell(_meter(view, near, widths.spark), widths.spark, style),
+        Cell(_meter(view, None if seconds is None else seconds / limit, widths.spark), widths.spark, style),
     )
-    return Item((line,), _BADNESS[state])
 
 
 def _meter(view: View, share: float | None, width: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
 
 from chaoskit.cli.sparkline import ASCII_PEN, BLOCK_PEN, Pen
-from chaoskit.domain.experiment import AbortCondition, Bounds, Check, ProbeSpec
+from chaoskit.domain.checks import AbortCondition, Bounds, Check, ProbeSpec
 from chaoskit.domain.history import InjectionRecord
 from chaoskit.domain.humane import humane
 from chaoskit.domain.quantities import format_duration

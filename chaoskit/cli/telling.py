@@ -14,7 +14,7 @@ from chaoskit.cli.phrases import (
     tally,
 )
 from chaoskit.cli.progress import Progress, Silence
-from chaoskit.domain.experiment import AbortCondition, Check
+from chaoskit.domain.checks import AbortCondition, Check
 from chaoskit.domain.history import InjectionRecord
 from chaoskit.domain.quantities import format_duration
 from chaoskit.domain.readings import Outcome

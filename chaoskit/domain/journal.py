@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from chaoskit.domain.experiment import TargetSpec
 from chaoskit.domain.ports import Effect, TargetRef
 from chaoskit.domain.quantities import Value
+from chaoskit.domain.targeting import TargetSpec
 
 
 class _Entry(Value):

@@ -25,8 +25,8 @@ from chaoskit.domain.capabilities import (
     networks,
     processes,
 )
-from chaoskit.domain.experiment import TargetSpec
 from chaoskit.domain.quantities import Value
+from chaoskit.domain.targeting import TargetSpec
 
 __all__ = [
     "Capability",

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
-from chaoskit.domain.experiment import BlastRadius, FaultStep, PickValue
+from chaoskit.domain.experiment import BlastRadius, FaultStep
+from chaoskit.domain.picking import PickValue
 from chaoskit.domain.ports import TargetRef
 from chaoskit.domain.quantities import Value, format_percent
 

@@ -3,8 +3,8 @@
 from contextlib import AbstractContextManager, suppress
 from threading import Lock
 
-from chaoskit.domain.experiment import TargetSpec
 from chaoskit.domain.ports import Sources, Target, TargetRef
+from chaoskit.domain.targeting import TargetSpec
 
 
 class Access:
@@ -24,8 +24,10 @@ class Access:
         manager = self._sources(spec).open(ref)
         target = manager.__enter__()
         with self._lock:
-            self._open[ref.id] = (manager, target)
-        return target
+            held = self._open.setdefault(ref.id, (manager, target))
+        if held[0] is not manager:
+            _close(manager)  # another thread was quicker; one connection to a target is enough
+        return held[1]
 
     def forget(self, ref: TargetRef) -> None:
         """Close the connection to ``ref`` so that the next use opens a fresh one."""

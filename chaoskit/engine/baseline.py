@@ -1,16 +1,25 @@
 """The baseline: is the system steady, and do the brakes work? Not knowing is a no: never inject blind."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.readings import Reading
 from chaoskit.engine.sampler import Key
 
 
-def unsteady(experiment: Experiment, expected: Iterable[Key], readings: Sequence[Reading]) -> list[str]:
+def expected(experiment: Experiment) -> list[Key]:
+    """What must be sampled: every check, every abort condition and every expected alert."""
+    return [
+        *(Key("check", check.name) for check in experiment.steady_state),
+        *(Key("abort", rule.title) for rule in experiment.watched),
+        *(Key("detection", alert.alert) for alert in experiment.expect.alerts),
+    ]
+
+
+def unsteady(experiment: Experiment, readings: Sequence[Reading]) -> list[str]:
     """Every reason of the baseline not to inject, one line for each probe that has one."""
     found = []
-    for key in expected:
+    for key in expected(experiment):
         mine = [r for r in readings if r.role == key.role and r.name == key.name and r.phase == "baseline"]
         bad = next((r for r in reversed(mine) if not _fine(r)), None)
         if not mine:

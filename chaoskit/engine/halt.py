@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -22,7 +22,7 @@ class Halt:
 
     def engage(self, reason: str) -> None:
         """Ask to stop; the first reason stays."""
-        self.reason = self.reason or reason
+        self.reason = self.reason or reason or "no reason was given"
         for wake in self._wakers:
             wake()
 
@@ -35,16 +35,21 @@ class Halt:
 def stopped_by_signals(halt: Halt, again: Callable[[str], None]) -> Iterator[None]:
     """Turn SIGINT, SIGTERM and SIGHUP into a halt. Any further one only calls ``again``: rollback is never cut short.
 
-    Must be entered on the main thread; the previous handlers come back at the end.
+    A SIGHUP that is ignored when we start (``nohup``) stays ignored. Must be entered on the main thread; the previous
+    handlers come back at the end.
     """
 
     def handle(number: int, _frame: FrameType | None) -> None:
         name = signal.Signals(number).name
         if halt.engaged:
-            again(name)
+            # What it raises would surface wherever the main thread is, in the middle of the rollback perhaps.
+            with suppress(Exception):
+                again(name)
         halt.engage(f"stopped by {name}")
 
-    before = {number: signal.signal(number, handle) for number in _STOPPING}
+    hangup_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    heeded = [number for number in _STOPPING if not (number == signal.SIGHUP and hangup_ignored)]
+    before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield
     finally:

@@ -1,16 +1,19 @@
 """Makes the plan: discovers, selects, prepares (looks without touching) and collects every reason not to start."""
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from chaoskit.domain.errors import TargetError
-from chaoskit.domain.experiment import Experiment, FaultStep, TargetSpec
+from chaoskit.domain.experiment import Experiment, FaultStep
 from chaoskit.domain.journal import tag_of
 from chaoskit.domain.plan import AbortLatency, Plan, PlannedGroup, PlannedInjection
 from chaoskit.domain.ports import Fault, Injection, Sources, TargetRef
 from chaoskit.domain.selection import Protection, Selection, choose, excesses, measure, shortfall, sort_out
+from chaoskit.domain.targeting import TargetSpec
 from chaoskit.engine.access import Access
-from chaoskit.engine.crew import Done, fan_out
+from chaoskit.engine.crew import WORKERS, Done, fan_out
 
 
 class Brief(NamedTuple):
@@ -56,7 +59,7 @@ class Planned(NamedTuple):
 def make_plan(brief: Brief, sources: Sources, access: Access, run: str) -> Planned:
     """Plan ``brief`` against reality as it is now. Touches nothing; reasons not to start are in ``plan.blocked``."""
     selections, reasons = _discover(brief, sources)
-    reasons += _too_short(brief.experiment)
+    reasons += [*_ambiguous(brief.experiment), *_too_short(brief.experiment)]
     hits = _choose(brief, selections)
     reasons += [
         short
@@ -85,6 +88,20 @@ def _known(error: Exception) -> Exception:
     if isinstance(error, TargetError):
         return error
     raise error
+
+
+def _ambiguous(experiment: Experiment) -> list[str]:
+    """Two probes of one name would share their readings: one of them would never be heard."""
+    conditions = [rule.title for rule in experiment.watched]
+    alerts = [alert.alert for alert in experiment.expect.alerts]
+    return [
+        *(f"abort_when: two conditions are called {n!r}; give each its own name" for n in _twice(conditions)),
+        *(f"expect.alerts: {n!r} is expected twice; give each alert its own name" for n in _twice(alerts)),
+    ]
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def _too_short(experiment: Experiment) -> list[str]:
@@ -149,6 +166,7 @@ def _plan(
         groups=tuple(PlannedGroup(group=s.group, matched=s.matched, excluded=s.excluded) for s in selections.values()),
         injections=tuple(_planned(one) for one in prepared),
         radius=measured,
+        chosen=tuple({hit.ref.id: hit.ref for hit in hits}.values()),
         distinct=distinct,
         latency=_latency(brief, prepared),
         blocked=(*reasons, *excesses(radius, measured, distinct)),
@@ -171,13 +189,20 @@ def _planned(prepared: Prepared) -> PlannedInjection:
 
 
 def _latency(brief: Brief, prepared: Sequence[Prepared]) -> AbortLatency:
-    """Targets are undone side by side, the injections of one target one after the other."""
+    """As many targets as there are workers are undone side by side, the injections of one target in order."""
     reverts: dict[str, float] = {}
     for hit, injection in prepared:
         reverts[hit.ref.id] = reverts.get(hit.ref.id, 0.0) + injection.revert_within
+    tick, probe = brief.experiment.sampling.tick, brief.slowest_abort_probe
+    held = max((rule.held_for for rule in brief.experiment.watched), default=0.0)
     return AbortLatency(
         scrape=brief.scrape,
-        evaluate=brief.experiment.sampling.tick + brief.slowest_abort_probe,
-        held=max((rule.held_for for rule in brief.experiment.watched), default=0.0),
-        revert=max(reverts.values(), default=0.0),
+        evaluate=_ticks(probe, tick) + probe,
+        held=_ticks(held, tick) if held else 0.0,
+        revert=math.ceil(len(reverts) / WORKERS) * max(reverts.values(), default=0.0),
     )
+
+
+def _ticks(seconds: float, tick: float) -> float:
+    """``seconds`` up to the next tick, at least one: a sample begins on a tick, after the one before it ended."""
+    return max(1, math.ceil(round(seconds / tick, 6))) * tick

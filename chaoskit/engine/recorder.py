@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from chaoskit.domain.errors import StoreFailed
 from chaoskit.domain.history import (
     Abort,
     Event,
@@ -157,7 +156,7 @@ class Recorder:
         """Write what is new; a store that fails now must not stand in the way of the rollback."""
         try:
             self.persist()
-        except StoreFailed as error:
+        except Exception as error:  # noqa: BLE001 nor may whatever else a store raises
             self.trouble(f"the run's history could not be written: {error}")
 
     def finish(self) -> RunRecord:

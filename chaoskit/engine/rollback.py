@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chaoskit.domain.journal import Intended
 from chaoskit.domain.ports import Clock, Injection, Residue
 from chaoskit.engine.access import Access
-from chaoskit.engine.crew import Done, fan_out
+from chaoskit.engine.crew import PATIENCE, Done, fan_out
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.25
@@ -36,66 +36,111 @@ def roll_back(
     revive: Revive,
     clock: Clock,
     on_undone: Callable[[Undone], None],
+    patience: Callable[[], float] = lambda: PATIENCE,
 ) -> list[Undone]:
     """Undo ``intentions`` (newest first), several targets at once, the injections of one target in order.
 
-    ``on_undone`` is called on the calling thread for each one. Nothing raises.
+    Every target gets its first turn before any stubborn one gets its second. ``on_undone`` is called on the calling
+    thread for each intention; what it raises is raised when everything is done. ``patience`` is as for
+    :func:`fan_out`; what it raises is raised after the turn. Nothing else raises.
     """
-    by_target: dict[str, list[Intended]] = {}
+    undoing = _Undoing(access, revive, clock, on_undone)
+    targets = _by_target(intentions)
+    tried = fan_out(undoing.attempt, targets, undoing.tell_if_restored, patience=patience)
+    stubborn = [state for done in tried if not _restored(state := _state(done))]
+    insisted = fan_out(undoing.insist, stubborn, undoing.tell, patience=patience)
+    if undoing.failures:
+        raise undoing.failures[0]
+    ended = {_number(undone.intended): undone for done in (*tried, *insisted) for undone in _state(done)}
+    return [ended[_number(intended)] for intended in intentions]
+
+
+def _number(intended: Intended) -> tuple[str, int]:
+    return intended.run, intended.n
+
+
+State = list[Undone]
+"""How far the undoing of everything on one target has come, newest first."""
+
+
+def _by_target(intentions: Sequence[Intended]) -> list[State]:
+    by_target: dict[str, State] = {}
     for intended in intentions:
-        by_target.setdefault(intended.ref.id, []).append(intended)
-
-    def undo_target(mine: list[Intended]) -> list[Undone]:
-        return _undo_target(mine, access, revive, clock)
-
-    def arrived(done: Done[list[Intended], list[Undone]]) -> None:
-        for undone in done.result or []:
-            on_undone(undone)
-
-    outcomes = fan_out(undo_target, list(by_target.values()), arrived)
-    return [undone for outcome in outcomes for undone in outcome.result or []]
+        fresh = Undone(intended, restored=False, note="", attempts=0, residue=("rollback was not tried",))
+        by_target.setdefault(intended.ref.id, []).append(fresh)
+    return list(by_target.values())
 
 
-def _undo_target(mine: Sequence[Intended], access: Access, revive: Revive, clock: Clock) -> list[Undone]:
-    """Revert everything on one target, then read everything back; again, with growing pauses, what is not clean."""
-    state = {i.n: Undone(i, restored=False, note="", attempts=0, residue=("rollback was not tried",)) for i in mine}
-    for attempt in range(1, ATTEMPTS + 1):
-        left = [undone.intended for undone in state.values() if not undone.restored]
-        if not left:
-            break
-        if attempt > 1:
-            clock.wait(FIRST_PAUSE * 2 ** (attempt - 2))
-        for intended in left:
-            state[intended.n] = _revert(state[intended.n], access, revive)._replace(attempts=attempt)
-        for intended in left:
-            if not state[intended.n].residue:
-                state[intended.n] = _verify(state[intended.n], access, revive, clock)
-    return list(state.values())
+def _state(done: Done[State, State]) -> State:
+    """What came of one target; all of it unproven when its turn itself failed or never ended."""
+    if done.result is not None:
+        return done.result
+    residue = (_told(done.error),) if done.error else ()
+    return [undone._replace(restored=False, residue=residue) for undone in done.item]
 
 
-def _revert(undone: Undone, access: Access, revive: Revive) -> Undone:
-    intended = undone.intended
-    try:
-        note = revive(intended).revert(access.target(intended.spec, intended.ref))
-    except Exception as error:  # noqa: BLE001 whatever one undo raises, the others must still get their turn
-        access.forget(intended.ref)
-        return undone._replace(residue=(_told(error),))
-    # The first note says how it was restored; a retry would only say that nothing was left to do.
-    return undone._replace(note=undone.note or note, residue=())
+def _restored(state: State) -> bool:
+    return all(undone.restored for undone in state)
 
 
-def _verify(undone: Undone, access: Access, revive: Revive, clock: Clock) -> Undone:
-    """Read back until clean, for some seconds: a container that was just started needs a moment to be running."""
-    intended = undone.intended
-    deadline = clock.now() + VERIFY_FOR
-    try:
-        injection, target = revive(intended), access.target(intended.spec, intended.ref)
-        while (residue := injection.verify(target)) and clock.now() < deadline:
-            clock.wait(VERIFY_EVERY)
-    except Exception as error:  # noqa: BLE001 an unreadable target is not proven clean; the others go on
-        access.forget(intended.ref)
-        residue = (_told(error),)
-    return undone._replace(restored=not residue, residue=residue)
+class _Undoing:
+    """Undoes what is on one target after another. ``failures`` keeps what the listener raised."""
+
+    def __init__(self, access: Access, revive: Revive, clock: Clock, on_undone: Callable[[Undone], None]) -> None:
+        self._access = access
+        self._revive = revive
+        self._clock = clock
+        self._on_undone = on_undone
+        self.failures: list[Exception] = []
+
+    def tell_if_restored(self, done: Done[State, State]) -> None:
+        if _restored(_state(done)):
+            self.tell(done)
+
+    def tell(self, done: Done[State, State]) -> None:
+        for undone in _state(done):
+            try:
+                self._on_undone(undone)
+            except Exception as error:  # noqa: BLE001 a broken listener must not cost a stubborn target its second turn
+                self.failures.append(error)
+
+    def attempt(self, state: State) -> State:
+        """Revert what is not restored, then read everything back: a late undo may disturb what was clean before."""
+        reverted = [undone if undone.restored else self._revert(undone) for undone in state]
+        return [undone if undone.residue else self._verify(undone) for undone in reverted]
+
+    def insist(self, state: State) -> State:
+        """Try again, with growing pauses."""
+        for attempt in range(1, ATTEMPTS):
+            if _restored(state):
+                break
+            self._clock.wait(FIRST_PAUSE * 2 ** (attempt - 1))
+            state = self.attempt(state)
+        return state
+
+    def _revert(self, undone: Undone) -> Undone:
+        intended = undone.intended
+        tried = undone._replace(attempts=undone.attempts + 1)
+        try:
+            note = self._revive(intended).revert(self._access.target(intended.spec, intended.ref))
+        except Exception as error:  # noqa: BLE001 whatever one undo raises, the others must still get their turn
+            self._access.forget(intended.ref)
+            return tried._replace(residue=(_told(error),))
+        # The first note says how it was restored; a retry would only say that nothing was left to do.
+        return tried._replace(note=undone.note or note, residue=())
+
+    def _verify(self, undone: Undone) -> Undone:
+        """Read back until clean, for some seconds: a container that was just started needs a moment to be running."""
+        intended = undone.intended
+        deadline = self._clock.now() + VERIFY_FOR
+        try:
+            injection, target = self._revive(intended), self._access.target(intended.spec, intended.ref)
+            while (residue := injection.verify(target)) and self._clock.now() < deadline:
+                self._clock.wait(VERIFY_EVERY)
+        except Exception as error:  # noqa: BLE001 an unreadable target is not proven clean; the others go on
+            self._access.forget(intended.ref)
+            residue = (_told(error),)
+        return undone._replace(restored=not residue, residue=residue)
 
 
 def _told(error: Exception) -> str:

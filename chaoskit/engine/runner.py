@@ -4,28 +4,33 @@ Everything after the journal knows of an injection is inside ``try``/``finally``
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple
 
 from chaoskit.domain.errors import Blocked, ChaoskitError
-from chaoskit.domain.history import Recovery, Runner, RunRecord
+from chaoskit.domain.history import Runner, RunRecord
 from chaoskit.domain.plan import Plan
 from chaoskit.domain.plan import drift as plan_drift
 from chaoskit.domain.ports import Clock, Probe, Sources
 from chaoskit.engine.access import Access
 from chaoskit.engine.baseline import unsteady
+from chaoskit.engine.crew import PATIENCE
 from chaoskit.engine.desk import Desk
 from chaoskit.engine.drift import DriftProbe, drift_probes
 from chaoskit.engine.injecting import Injector
 from chaoskit.engine.planner import Brief, Planned, Prepared, make_plan
 from chaoskit.engine.recorder import Recorder
+from chaoskit.engine.recovery import Recovering
 from chaoskit.engine.rollback import Revive
 from chaoskit.engine.sampler import Key, Sampler, Taken
 from chaoskit.engine.watch import Watch
 
-Guard = Callable[[], Sequence[str]]
-"""Looks at something outside the plan and returns every reason not to start."""
+HURRY = 5.0
+"""Seconds without an outcome after which a run that must stop waits no longer for what is under way."""
+
+Guard = Callable[[Plan], Sequence[str]]
+"""Looks at something beyond the plan, given the plan, and returns every reason not to start."""
 
 
 class Job(NamedTuple):
@@ -88,19 +93,15 @@ class _Run:
         if not (self._guard(planned.plan) and self._baseline()):
             return
         prepared = self._plan_again(planned.plan)
-        if not prepared:
+        if not (prepared and self._still_steady()):
             return
         self._watch.arm()
         self.recorder.phase("inject")
-        self._injector.claim(prepared)
         try:
-            if self._injector.inject(prepared):
-                self._observe(prepared)
+            self._touch(prepared)
+            Recovering(self._experiment, self._watch, self.recorder, self._clock).watch()
         finally:
-            self.recorder.phase("rollback")
-            self._injector.roll_back()
-            self.recorder.persist_if_possible()
-        self._recover()
+            self._injector.settle()
 
     # --- before anything is touched --------------------------------------------------------------------
 
@@ -114,7 +115,7 @@ class _Run:
         if self._job.promised is not None:
             reasons += [f"reality drifted from the plan: {what}" for what in plan_drift(self._job.promised, plan)]
         for guard in self._job.guards:
-            reasons += guard()
+            reasons += guard(plan)
         return self._clear(reasons)
 
     def _baseline(self) -> bool:
@@ -137,10 +138,17 @@ class _Run:
         return self._watch.latest.keys() >= self._job.probes.keys()
 
     def _slowest(self) -> float:
-        return max(probe.bound for probe in self._job.probes.values())
+        return max((probe.bound for probe in self._job.probes.values()), default=0.0)
 
     def _unsteady(self) -> list[str]:
-        return unsteady(self._experiment, self._job.probes, self.recorder.readings)
+        return unsteady(self._experiment, self.recorder.readings)
+
+    def _still_steady(self) -> bool:
+        """Planning again took its time: what was seen meanwhile counts, and a halt does too."""
+        if abort := self._watch.look(armed=False):
+            self.recorder.aborted(abort)
+            return False
+        return self._clear(self._unsteady())
 
     def _plan_again(self, plan: Plan) -> tuple[Prepared, ...]:
         """Look at everything once more at the last moment: the before-state must be the state before the fault."""
@@ -155,6 +163,28 @@ class _Run:
 
     # --- while the faults are in -----------------------------------------------------------------------
 
+    def _touch(self, prepared: Sequence[Prepared]) -> None:
+        """Inject and observe; whatever happens once the journal knows of an injection, it is rolled back."""
+        try:
+            self._injector.claim(prepared)
+            if self._injector.inject(prepared, self._patience) and self.recorder.record.abort is None:
+                self._observe(prepared)
+        finally:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        if self._injector.claimed:
+            self.recorder.phase("rollback")
+            self._injector.roll_back()
+            self.recorder.persist_if_possible()
+
+    def _patience(self) -> float:
+        """Look around while the crew is at work: when the run must stop, nobody waits for stragglers."""
+        if self.recorder.record.abort is None and (abort := self._watch.look(armed=True)):
+            self.recorder.aborted(abort)
+            self._injector.stop()
+        return PATIENCE if self.recorder.record.abort is None else HURRY
+
     def _observe(self, prepared: Sequence[Prepared]) -> None:
         """Watch until each fault's time is over; a fault that ends before the others is undone at its own time."""
         begin = self._clock.now()
@@ -162,63 +192,30 @@ class _Run:
         self.recorder.phase("observe", ends[-1])
         self._watch_drift(prepared)
         for end in ends:
-            if abort := self._watch.until(begin + end, armed=True):
+            abort = self._watch.until(begin + end, armed=True)
+            ending = {one.hit.n for one in prepared if one.hit.duration == end}
+            self._note_drift(() if abort else ending)
+            if abort:
                 self.recorder.aborted(abort)
-                self._injector.note_drift({n: why for probe in self._drift for n, why in probe.found.items()})
                 return
             if end != ends[-1]:
-                self._injector.roll_back({one.hit.n for one in prepared if one.hit.duration == end})
+                self._injector.roll_back(ending, self._patience)
+            if self.recorder.record.abort is not None:
+                return
+
+    def _note_drift(self, ending: Container[int]) -> None:
+        """Keep what was seen to drift, and which of the faults that are ``ending`` nobody looked at lately."""
+        tick = self._experiment.sampling.tick
+        for probe in self._drift:
+            overlooked = {n: why for n, why in probe.overlooked(tick).items() if n in ending}
+            self._injector.note_drift(overlooked | probe.found)
 
     def _watch_drift(self, prepared: Sequence[Prepared]) -> None:
-        self._drift = drift_probes(prepared, self._access, self._injector.in_force)
+        self._drift = drift_probes(prepared, self._access, self._injector.in_force, self._clock)
         probes: dict[Key, Probe] = {Key("drift", f"targets {i}"): p for i, p in enumerate(self._drift, start=1)}
         for key, probe in probes.items():
             self._watch.expect(key, probe.bound)
         self._sampler.start(probes)
-
-    # --- after the rollback ----------------------------------------------------------------------------
-
-    def _recover(self) -> None:
-        """Watch until every check has held some samples in a row, and every expected alert had its time."""
-        limit = self._experiment.expect.recover_within
-        started = self.recorder.now()
-        self.recorder.phase("recovery", limit)
-        self._watch.begin_recovery()
-        self.recorder.recovery(Recovery(started_at=started, limit=limit))
-        # A recovery that begins within the limit still needs its samples in a row to be seen.
-        slack = (self._experiment.sampling.min_samples + 1) * self._experiment.sampling.tick
-        deadline = self._clock.now() + max(limit + slack, self._alerts_until() - started)
-        abort = self._watch.until(deadline, armed=False, done=lambda: self._recovered(started, limit))
-        self._recovered(started, limit)
-        if abort is not None:
-            self.recorder.aborted(abort)
-            if self.recorder.record.recovery and self.recorder.record.recovery.recovered_at is None:
-                self.recorder.recovery(Recovery(started_at=started, limit=limit, cut_short=True))
-
-    def _recovered(self, started: float, limit: float) -> bool:
-        """Note the recovery once it is seen; True when nothing is left to wait for."""
-        streaks = self._watch.streaks
-        needed = self._experiment.sampling.min_samples
-        names = [check.name for check in self._experiment.steady_state]
-        if any(streaks.get(name, (0, 0.0))[0] < needed for name in names):
-            return self.recorder.now() - started > limit and self._alerts_settled() and not streaks
-        recovery = self.recorder.record.recovery
-        if recovery is None or recovery.recovered_at is None:
-            at = max(since for _, since in streaks.values())
-            self.recorder.recovery(Recovery(started_at=started, limit=limit, recovered_at=max(at, started)))
-            self.recorder.event("recovery", f"the hypothesis holds again, {max(at - started, 0.0):.1f}s after rollback")
-        return self._alerts_settled()
-
-    def _alerts_until(self) -> float:
-        """When the last expected alert has had its time, in run seconds."""
-        begin = min((i.intended_at for i in self.recorder.injections()), default=0.0)
-        tick = self._experiment.sampling.tick
-        return max((begin + a.fires_within + 2 * tick for a in self._experiment.expect.alerts), default=0.0)
-
-    def _alerts_settled(self) -> bool:
-        fired = {r.name for r in self.recorder.readings if r.role == "detection" and r.outcome == "held"}
-        wanted = {alert.alert for alert in self._experiment.expect.alerts}
-        return wanted <= fired or self.recorder.now() >= self._alerts_until()
 
 
 def _first_record(job: Job, clock: Clock) -> RunRecord:

@@ -75,14 +75,24 @@ class Watch:
         Unarmed, only a halt stops it. Raises StoreFailed when the history cannot be kept.
         """
         while True:
+            # First what has already arrived: whoever calls was busy elsewhere, and that is not silence of the probes.
+            self._receive(0.0)
             if abort := self._must_stop(armed=armed):
                 return abort
             now = self._clock.now()
             if done() or now >= deadline:
                 return None
-            self._receive(min(deadline, self._next_beat) - now)
-            if self._clock.now() >= self._next_beat:
+            if now >= self._next_beat:
                 self._beat()
+            else:
+                self._receive(min(deadline, self._next_beat) - now)
+
+    def look(self, *, armed: bool) -> Abort | None:
+        """See what has arrived, without waiting; an :class:`Abort` if the run must stop. Raises StoreFailed."""
+        self._receive(0.0)
+        if self._clock.now() >= self._next_beat:
+            self._beat()
+        return self._must_stop(armed=armed)
 
     # --- reasons to stop -------------------------------------------------------------------------------
 
@@ -194,8 +204,8 @@ class Watch:
         self._next_beat = now + tick
         self._note_silence(now, tick)
         run = self._recorder.record.run
-        if reason := self._book.halted(run):
-            self._halt.engage(f"halted: {reason}")
+        if (reason := self._book.halted(run)) is not None:
+            self._halt.engage(f"halted: {reason}" if reason else "halted")
         if now >= self._next_keep:
             self._next_keep = now + KEEP_EVERY
             self._book.heartbeat(run, self._clock.utc())

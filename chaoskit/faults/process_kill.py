@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from chaoskit.domain.capabilities import ProcessState, Target, processes
 from chaoskit.domain.errors import TargetError, Unsupported
-from chaoskit.domain.experiment import Argv
 from chaoskit.domain.ports import Capability, Effect, Fault, Injection, Residue
+from chaoskit.domain.texts import Argv
 from chaoskit.faults._processes import Life, age, hittable, newcomers, newest, program, running, soon
 from chaoskit.faults._signals import ENDING
 

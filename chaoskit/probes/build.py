@@ -1,7 +1,8 @@
 """From a probe of the experiment file to the thing that takes its samples."""
 
+from chaoskit.domain.checks import ProbeSpec
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import InvalidInput
-from chaoskit.domain.experiment import ProbeSpec, Prometheus
 from chaoskit.domain.ports import Probe
 
 

@@ -8,7 +8,7 @@ import subprocess
 from contextlib import suppress
 from typing import IO, NamedTuple
 
-from chaoskit.domain.experiment import CommandProbe
+from chaoskit.domain.checks import CommandProbe
 from chaoskit.domain.ports import Sample
 from chaoskit.probes.wire import GRACE, CannotAsk, Deadline
 

@@ -2,8 +2,8 @@
 
 import ssl
 
+from chaoskit.domain.checks import HttpProbe
 from chaoskit.domain.errors import InvalidInput
-from chaoskit.domain.experiment import HttpProbe
 from chaoskit.domain.ports import Sample
 from chaoskit.probes.tls import tls_context
 from chaoskit.probes.web import Answer, Request, exchange, login, place

@@ -13,8 +13,9 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
+from chaoskit.domain.checks import ProbeSpec, Window
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import InvalidInput
-from chaoskit.domain.experiment import ProbeSpec, Prometheus, Window
 from chaoskit.domain.ports import Sample
 from chaoskit.probes import freshness
 from chaoskit.probes.freshness import Row

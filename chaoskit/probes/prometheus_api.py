@@ -19,7 +19,7 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 from pydantic import SecretStr
 from requests.adapters import BaseAdapter
 
-from chaoskit.domain.experiment import Prometheus
+from chaoskit.domain.connection import Prometheus
 from chaoskit.probes.freshness import Row
 from chaoskit.probes.tls import tls_context
 from chaoskit.probes.web import Answer, Request, exchange, login, place

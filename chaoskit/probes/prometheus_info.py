@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import InvalidInput
-from chaoskit.domain.experiment import Prometheus
 from chaoskit.domain.quantities import parse_duration
 from chaoskit.probes.prometheus_api import Api
 from chaoskit.probes.wire import CannotAsk, Deadline, NoAnswer

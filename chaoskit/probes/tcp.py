@@ -1,6 +1,6 @@
 """One TCP connect as a sample: the number is the seconds until it was accepted."""
 
-from chaoskit.domain.experiment import TcpProbe
+from chaoskit.domain.checks import TcpProbe
 from chaoskit.domain.ports import Sample
 from chaoskit.probes.wire import GRACE, CannotAsk, Deadline, NoAnswer, asking, connect
 

@@ -2,7 +2,7 @@
 
 import ssl
 
-from chaoskit.domain.experiment import Tls
+from chaoskit.domain.connection import Tls
 from chaoskit.probes.wire import BoundedTlsSocket, CannotAsk
 
 

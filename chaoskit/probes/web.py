@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import SecretStr
 
 from chaoskit import __version__
-from chaoskit.domain.experiment import Auth
+from chaoskit.domain.connection import Auth
 from chaoskit.probes.wire import BoundedTlsSocket, CannotAsk, Deadline, NoAnswer, asking, connect
 from chaoskit.secrets import resolve
 

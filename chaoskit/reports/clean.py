@@ -88,7 +88,8 @@ def _walk(value: Any, change: Callable[[str], str]) -> Any:
         items = [_walk(item, change) for item in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else type(value)(items)
     if isinstance(value, dict):
-        return {_walk(key, change): _entry(key, item, change) for key, item in value.items()}
+        changed = {_walk(key, change): _entry(key, item, change) for key, item in value.items()}
+        return value if changed == value else changed
     return value
 
 

@@ -28,6 +28,7 @@ from chaoskit.reports.document import (
 from chaoskit.reports.wording import SIGNS, oneline
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|~&$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_CLOSING = re.compile(r"(?<=\s)(?=#+$)")
 _AT_START = re.compile(r"^(?:#{1,6}(?=\s|$)|[+-](?=\s|$)|[=-](?=[=-]*$)|\d+(?=[.)](?:\s|$)))")
 _LINK = re.compile(r"https?://[^\s<>]+")
 
@@ -42,7 +43,7 @@ def render(record: RunRecord, judgement: Judgement) -> str:
 def text(raw: str) -> str:
     """``raw`` on one line, with everything escaped that Markdown would read as more than text."""
     line = _SPECIAL.sub(lambda match: "\\" + match.group(), oneline(raw))
-    return _AT_START.sub(_escaped_start, line)
+    return _AT_START.sub(_escaped_start, _CLOSING.sub(r"\\", line))
 
 
 def _escaped_start(match: re.Match[str]) -> str:

@@ -1,10 +1,11 @@
 """Pictures made of letters, for Markdown and terminals: a sparkline with its outcomes, and the timeline."""
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
 
 from chaoskit.domain.humane import humane, humane_seconds
-from chaoskit.domain.readings import Outcome, Reading
+from chaoskit.domain.readings import Outcome
 from chaoskit.reports.document import Axis, Chart, Lane, Timeline, ZoneKind, drawable
 from chaoskit.reports.series import Stretch, column, stretches
 from chaoskit.reports.wording import clip, offset, plural
@@ -28,7 +29,7 @@ def chart(one: Chart) -> str:
     lines = [f"{name:8} {row}" for name, row in rows]
     if one.numeric:
         values = [reading.value for reading in one.readings if drawable(reading) and reading.value is not None]
-        lines.insert(0, f"{'value':8} {_spark(one.readings, one.axis)}")
+        lines.insert(0, f"{'value':8} {_spark(one)}")
         scale = f"values from {humane(min(values), one.unit)} to {humane(max(values), one.unit)}; "
         baseline, worst, final = one.words
         lines.append(f"{scale}baseline {baseline}, worst with the fault in {worst}, at the end {final}")
@@ -39,20 +40,25 @@ def chart(one: Chart) -> str:
     return "\n".join(lines)
 
 
-def _spark(readings: Sequence[Reading], axis: Axis) -> str:
-    """A block for each column: the value farthest from the middle one; a question mark where none is known."""
-    values = sorted(float(reading.value or 0.0) for reading in readings if drawable(reading))
-    low, middle, high = values[0], values[len(values) // 2], values[-1]
+def _spark(one: Chart) -> str:
+    """A block for each column: the value farthest from the middle one; nothing where none is known.
+
+    The scale reaches to the bounds, so that jitter far below a limit is drawn flat.
+    """
+    values = sorted(float(reading.value or 0.0) for reading in one.readings if drawable(reading))
+    ends = [value for value in (*values, *(line.value for line in one.thresholds)) if math.isfinite(value)]
+    low, high, middle = min(ends, default=0.0), max(ends, default=0.0), values[len(values) // 2]
     cells = [_EMPTY] * COLUMNS
-    for place, group in groupby(readings, key=lambda reading: column(axis, reading.at, COLUMNS)):
-        mine = [float(reading.value or 0.0) for reading in group if drawable(reading)]
-        cells[place] = _level(max(mine, key=lambda value: abs(value - middle)), low, high) if mine else "?"
+    for place, group in groupby(one.readings, key=lambda reading: column(one.axis, reading.at, COLUMNS)):
+        if mine := [float(reading.value or 0.0) for reading in group if drawable(reading)]:
+            cells[place] = _level(max(mine, key=lambda value: abs(value - middle)), low, high)
     return "".join(cells).rstrip()
 
 
 def _level(value: float, low: float, high: float) -> str:
-    share = (value - low) / (high - low) if high > low else 0.0
-    return _BLOCKS[min(len(_BLOCKS) - 1, int(share * len(_BLOCKS)))] if share == share else "?"  # noqa: PLR0124 NaN
+    inside = min(high, max(low, value))
+    share = (inside - low) / (high - low) if high > low else 0.0
+    return _BLOCKS[min(len(_BLOCKS) - 1, int(share * len(_BLOCKS)))]
 
 
 def _paint(found: Sequence[Stretch], axis: Axis) -> list[str]:

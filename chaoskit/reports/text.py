@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from chaoskit.domain.experiment import Check
+from chaoskit.domain.checks import Check
 from chaoskit.domain.history import InjectionRecord, RunRecord
 from chaoskit.domain.humane import NONE, humane, humane_seconds
 from chaoskit.domain.plan import Plan, PlannedInjection

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from chaoskit.domain.experiment import AbortCondition, Check
+from chaoskit.domain.checks import AbortCondition, Check
 from chaoskit.domain.history import InjectionRecord, RunRecord
 from chaoskit.domain.plan import Plan
 from chaoskit.domain.readings import Reading, Role

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from chaoskit.domain.experiment import Bounds, Check, FaultStep, ProbeSpec
+from chaoskit.domain.checks import Bounds, Check, ProbeSpec
+from chaoskit.domain.experiment import FaultStep
 from chaoskit.domain.humane import NONE
 from chaoskit.domain.quantities import format_duration, format_percent
 from chaoskit.domain.readings import Outcome

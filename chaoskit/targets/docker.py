@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Self
 
 from chaoskit.domain.errors import TargetGone
-from chaoskit.domain.experiment import DockerSelector
 from chaoskit.domain.ports import Target, TargetRef
+from chaoskit.domain.targeting import DockerSelector
 from chaoskit.targets.docker_engine import Engine, engine_host
 from chaoskit.targets.docker_exclusion import exclusion, read_own_container, watched
 from chaoskit.targets.docker_facts import Facts, name_of, target_ref

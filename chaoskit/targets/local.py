@@ -19,8 +19,8 @@ from chaoskit.domain.errors import (
     Unreachable,
     Unsupported,
 )
-from chaoskit.domain.experiment import LocalSelector
 from chaoskit.domain.ports import TargetRef
+from chaoskit.domain.targeting import LocalSelector
 from chaoskit.targets import local_spawn
 from chaoskit.targets.local_exclusion import exclusion, ourselves, serving
 from chaoskit.targets.local_process import Found, Life, boot, machine, matching, read_stat, state_of

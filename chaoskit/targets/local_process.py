@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chaoskit.domain.capabilities import ProcessState
 from chaoskit.domain.errors import AccessDenied, Unsupported
-from chaoskit.domain.experiment import LocalSelector
+from chaoskit.domain.targeting import LocalSelector
 
 _PROC = Path("/proc")
 _STATE, _PARENT, _FLAGS, _START = 0, 1, 6, 19  # fields of /proc/PID/stat, counted from after the command

@@ -12,6 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 import requests
+from docker.models.containers import Container
 
 from chaoskit.demo.bed import BedInfo
 from tests.benchmarks.figures import show
@@ -73,9 +74,9 @@ def _breach(bed: BedInfo) -> float:
     return float(answer["data"]["result"][0]["value"][1])
 
 
-def _running(container: docker.models.containers.Container) -> bool:
+def _running(container: Container) -> bool:
     container.reload()
-    return container.status == "running"
+    return bool(container.status == "running")
 
 
 def _wait(true: Callable[[], bool], seconds: float) -> None:

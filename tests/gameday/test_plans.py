@@ -50,7 +50,7 @@ def test_the_prometheus_that_judges_is_never_a_target(chaoskit: Chaoskit, tmp_pa
     )
     done = chaoskit("run", str(file))
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "Prometheus" in done.stdout
+    assert "which this run depends on" in done.stdout
 
 
 def test_protected_names_of_the_settings_hold(chaoskit: Chaoskit, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from chaoskit.domain.errors import Blocked, StoreFailed
-from chaoskit.domain.experiment import TargetSpec
+from chaoskit.domain.targeting import TargetSpec
 from chaoskit.domain.journal import Intended, Restored
 from chaoskit.domain.ports import TargetRef
 from chaoskit.store import Store

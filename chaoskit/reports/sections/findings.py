@@ -1,6 +1,6 @@
 """What was found: the reasons of the verdict, the hypothesis, detection and recovery."""
 
-from chaoskit.domain.experiment import Check
+from chaoskit.domain.checks import Check
 from chaoskit.domain.history import AbortCause
 from chaoskit.domain.humane import NONE, humane, humane_seconds
 from chaoskit.domain.quantities import format_duration

@@ -3,7 +3,7 @@
 import statistics
 from collections.abc import Iterable
 
-from chaoskit.domain.experiment import AbortCondition, Bounds, Check
+from chaoskit.domain.checks import AbortCondition, Bounds, Check
 from chaoskit.domain.history import Event, PhaseSpan
 from chaoskit.domain.humane import NONE, humane, humane_seconds
 from chaoskit.domain.quantities import Quantity

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from chaoskit.domain.experiment import AbortCondition
+from chaoskit.domain.checks import AbortCondition
 from chaoskit.domain.history import InjectionRecord
 from chaoskit.domain.humane import NONE, humane, humane_seconds
 from chaoskit.domain.plan import Plan

@@ -18,8 +18,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from chaoskit.domain.experiment import DockerSelector
 from chaoskit.domain.ports import Target, TargetRef
+from chaoskit.domain.targeting import DockerSelector
 from chaoskit.targets.docker import DockerSource
 
 OWNER_LABEL = f"chaoskit.test={os.getpid()}"

@@ -17,8 +17,8 @@ from chaoskit.domain.errors import (
     Unsupported,
     VersionMismatch,
 )
-from chaoskit.domain.experiment import DockerSelector
 from chaoskit.domain.ports import lifecycle
+from chaoskit.domain.targeting import DockerSelector
 from chaoskit.faults.instance_kill import InstanceKill
 from chaoskit.faults.instance_pause import InstancePause
 from chaoskit.faults.network_disconnect import NetworkDisconnect

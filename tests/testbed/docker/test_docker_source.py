@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from chaoskit.domain.errors import TargetGone, Unreachable
-from chaoskit.domain.experiment import DockerSelector
 from chaoskit.domain.ports import TargetRef
+from chaoskit.domain.targeting import DockerSelector
 from chaoskit.targets.docker import DockerSource
 from chaoskit.targets.docker_exclusion import own_container
 from tests.testbed.docker.conftest import Place

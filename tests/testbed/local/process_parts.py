@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from chaoskit.domain.experiment import LocalSelector
 from chaoskit.domain.ports import Target, TargetRef
+from chaoskit.domain.targeting import LocalSelector
 from chaoskit.targets.local import LocalSource
 
 HOST = "127.0.0.1"

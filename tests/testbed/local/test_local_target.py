@@ -20,8 +20,8 @@ from chaoskit.domain.errors import (
     Unreachable,
     Unsupported,
 )
-from chaoskit.domain.experiment import LocalSelector
 from chaoskit.domain.ports import TargetRef
+from chaoskit.domain.targeting import LocalSelector
 from chaoskit.targets import local_spawn
 from chaoskit.targets.local import LocalSource, LocalTarget
 from chaoskit.targets.local_process import Life

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from chaoskit.domain.errors import TargetError, TargetGone, Unsupported
-from chaoskit.domain.experiment import LocalSelector
 from chaoskit.domain.ports import TargetRef
+from chaoskit.domain.targeting import LocalSelector
 from chaoskit.faults.process_kill import KillInjection, ProcessKill
 from chaoskit.faults.process_pause import ProcessPause
 from chaoskit.targets.local import LocalSource, LocalTarget
@@ -230,7 +230,7 @@ def test_after_a_killed_runner_another_process_restores_from_the_journal_alone(t
 RUNNER = f"""
 import json, sys, time
 from pathlib import Path
-from chaoskit.domain.experiment import LocalSelector
+from chaoskit.domain.targeting import LocalSelector
 from chaoskit.domain.ports import TargetRef
 from chaoskit.faults.process_kill import ProcessKill
 from chaoskit.targets.local import LocalSource

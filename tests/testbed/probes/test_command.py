@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chaoskit.domain.experiment import ProbeSpec
+from chaoskit.domain.checks import ProbeSpec
 from chaoskit.domain.ports import Sample
 from chaoskit.probes.build import build
 from tests.testbed.probes.parts import wait_for

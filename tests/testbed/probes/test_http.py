@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chaoskit.domain.experiment import ProbeSpec
+from chaoskit.domain.checks import ProbeSpec
 from chaoskit.domain.ports import Probe
 from chaoskit.probes.build import build
 from tests.testbed.probes.parts import (

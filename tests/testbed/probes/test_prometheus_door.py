@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chaoskit.domain.experiment import ProbeSpec, Prometheus
+from chaoskit.domain.checks import ProbeSpec
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.ports import Probe
 from chaoskit.probes.build import build
 from chaoskit.probes.prometheus_info import PrometheusInfo

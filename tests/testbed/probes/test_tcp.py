@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from chaoskit.domain.experiment import ProbeSpec
+from chaoskit.domain.checks import ProbeSpec
 from chaoskit.domain.ports import Probe
 from chaoskit.probes.build import build
 from tests.testbed.probes.parts import HOST, black_hole, closed_port, raw_server

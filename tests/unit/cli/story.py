@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chaoskit.cli.progress import Progress, RunTime
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.history import Event, EventKind, InjectionRecord, PhaseName
 from chaoskit.domain.ports import Clock, Effect
@@ -82,6 +83,28 @@ def injection(n: int = 1, target: str = "web-1", **changes: Any) -> InjectionRec
         intended_at=6.0,
     )
     return record.model_copy(update=changes)
+
+
+class Heard:
+    """A narrator that only keeps what it hears."""
+
+    def __init__(self, planned: Experiment, clock: Clock) -> None:
+        self.progress = Progress(planned)
+        self.time = RunTime(clock)
+
+    def phase(self, name: PhaseName, until: float | None) -> None:
+        if self.progress.phase is None:
+            self.time.heard()
+        self.progress.begin(name, self.time.now(), until)
+
+    def reading(self, reading: Reading) -> None:
+        self.progress.read(reading)
+
+    def event(self, event: Event) -> None:
+        self.progress.happened(event)
+
+    def injection(self, injection: InjectionRecord) -> None:
+        self.progress.injected(injection)
 
 
 class Story:

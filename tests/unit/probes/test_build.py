@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from chaoskit.domain.checks import ProbeSpec
+from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import InvalidInput
-from chaoskit.domain.experiment import ProbeSpec, Prometheus
 from chaoskit.probes.build import build
 
 SPECS: dict[str, tuple[dict[str, Any], float]] = {

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from chaoskit.domain.connection import Auth
 from chaoskit.domain.errors import InvalidInput
-from chaoskit.domain.experiment import Auth
 from chaoskit.probes.web import login, place
 from chaoskit.secrets import redact, resolve
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import BaseModel
+
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.history import Abort, Event, InjectionRecord, PhaseName, PhaseSpan, Recovery, Runner, RunRecord
 from chaoskit.domain.plan import AbortLatency, Plan, PlannedGroup, PlannedInjection
@@ -486,3 +488,24 @@ ALL: dict[str, Callable[[], RunRecord]] = {
 
 def judged(found: RunRecord) -> tuple[RunRecord, Judgement]:
     return found, judge(found)
+
+
+_CLOSED = {"unit", "pick"}
+"""Fields of free text that the program reads as one of a few words."""
+
+
+def written_over(value: Any, change: Callable[[str], str]) -> Any:
+    """``value`` with every free text in it changed, as if the systems that wrote them were hostile."""
+    if type(value) is str:
+        return change(value)
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        free = [
+            name for name, field in fields.items() if name not in _CLOSED and "Literal" not in repr(field.annotation)
+        ]
+        return value.model_copy(update={name: written_over(getattr(value, name), change) for name in free})
+    if isinstance(value, tuple):
+        return tuple(written_over(item, change) for item in value)
+    if isinstance(value, dict):
+        return {written_over(key, change): written_over(item, change) for key, item in value.items()}
+    return value

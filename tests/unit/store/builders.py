@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from chaoskit.domain.experiment import Experiment, TargetSpec
+from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.history import (
     Abort,
     Event,
@@ -18,6 +18,7 @@ from chaoskit.domain.plan import AbortLatency, Plan, PlannedGroup, PlannedInject
 from chaoskit.domain.ports import Effect, TargetRef
 from chaoskit.domain.readings import Outcome, Reading
 from chaoskit.domain.selection import Excluded
+from chaoskit.domain.targeting import TargetSpec
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -1,0 +1,41 @@
+"""The kinds of text that experiment files are made of, and a rule that several parts of them share."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$", max_length=80),
+    Field(examples=["replica-loss"]),
+]
+
+
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+
+SecretRef = Annotated[
+    str,
+    StringConstraints(pattern=r"^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"),
+    Field(examples=["env:PROM_TOKEN"]),
+]
+
+
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+(?:/[^\s]*)?$", max_length=2000)]
+
+
+Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+
+
+Argv = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)]
+
+
+Labels = dict[str, str]
+
+
+def exactly_one(data: object, names: tuple[str, ...], example: str) -> None:
+    """Raise ValueError unless exactly one of ``names`` is set on ``data``."""
+    given = [name for name in names if getattr(data, name) is not None]
+    if len(given) != 1:
+        what = f"{' and '.join(given)} are given" if given else "none of them is given"
+        raise ValueError(f"write exactly one of {', '.join(names)}; {what}, for example {example}")
