@@ -187,5 +187,5 @@ def _assignment(key: str, example: str) -> str:
 
 def _written(problem: Problem, origins: Mapping[tuple[str, ...], str], file: str) -> str:
     if variable := origins.get(tuple(map(str, problem.path))):
-        return f"{variable}: {problem.text}"
+        return f"{variable}: {problem.text.replace(f'example {problem.path[-1]} = ', f'example {variable}=')}"
     return f"{printable(file)}: {dotted(problem.path)}: {problem.text}"
