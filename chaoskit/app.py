@@ -197,8 +197,11 @@ def conclude(record: RunRecord, store: "Store", settings: Settings) -> Finished:
     from chaoskit.reports.write import write
 
     judgement = judge(record)
-    store.finish(record, judgement.verdict)
-    return Finished(record, judgement, write(record, judgement, settings.reports))
+    try:
+        reports = write(record, judgement, settings.reports)
+    finally:
+        store.finish(record, judgement.verdict)
+    return Finished(record, judgement, reports)
 
 
 # --- guards of the store ----------------------------------------------------------------------------------

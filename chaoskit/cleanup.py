@@ -1,12 +1,13 @@
 """Restores what outlived a runner that died, from its journal alone, and closes the record of its run."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from chaoskit.app import Finished, conclude, is_live, revive
 from chaoskit.domain.errors import StoreFailed, UnknownRun
 from chaoskit.domain.history import Event, InjectionRecord, RunRecord
-from chaoskit.domain.journal import Intended
+from chaoskit.domain.journal import Intended, outstanding, tag_of
 from chaoskit.drivers import DriverSources
 from chaoskit.engine.access import Access
 from chaoskit.engine.clock import RealClock
@@ -26,11 +27,12 @@ def silent(_undone: Undone) -> None:
 
 
 class Orphans(NamedTuple):
-    """What one run left behind, newest first, and whether its runner still lives."""
+    """What one run left behind, newest first, whether its runner still lives, and what of it cannot be read."""
 
     run: str
     left: tuple[Intended, ...]
     live: bool
+    unreadable: tuple[str, ...] = ()
 
 
 class Restoration(NamedTuple):
@@ -42,10 +44,16 @@ class Restoration(NamedTuple):
 
 
 def orphans(store: "Store", run: str | None = None) -> list[Orphans]:
-    """What is outstanding, by run; of one run only when ``run`` is given."""
-    left = [one for one in store.outstanding() if run is None or one.run == run]
-    runs = dict.fromkeys(one.run for one in left)
-    return [Orphans(r, tuple(one for one in left if one.run == r), is_live(store, r)) for r in runs]
+    """What is outstanding, by run, newest first; of one run only when ``run`` is given.
+
+    A row of the journal that cannot be read strands neither the other targets of its run nor other runs.
+    """
+    return [_orphans_of(store, one) for one in store.open_runs() if run in {None, one}]
+
+
+def _orphans_of(store: "Store", run: str) -> Orphans:
+    entries, unreadable = store.salvage(run)
+    return Orphans(run, outstanding(entries), is_live(store, run), tuple(unreadable))
 
 
 def restore(
@@ -62,11 +70,12 @@ def restore(
 
     def keep(one: Undone) -> None:
         undone.append(one)
-        tell(one)
         try:
             store.append(closing_entry(one, clock))
         except StoreFailed as error:  # the undoing of the others comes first; the journal keeps this one open
             unwritten.append(error)
+        with suppress(OSError):  # a reader that went away must not stand between us and the other targets
+            tell(one)
 
     try:
         roll_back(orphaned.left, access, revive, clock, keep)
@@ -80,7 +89,7 @@ def restore(
 def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
     """Judge and report runs whose runner died without leaving anything behind, so that none stays open for ever."""
     now = RealClock().utc()
-    left = {one.run for one in store.outstanding()}
+    left = set(store.open_runs())
     unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not run.live(now)]
     closed = [_close_record(run, (), store, settings) for run in unfinished if run not in left]
     return [one for one in closed if one is not None]
@@ -125,7 +134,7 @@ def _from_journal(intended: Intended, at: float) -> InjectionRecord:
         group=intended.group,
         target_id=intended.ref.id,
         target=intended.ref.name,
-        tag=f"chaoskit-{intended.run}-{intended.n}",
+        tag=tag_of(intended.run, intended.n),
         duration=0.0,
         by_hand=intended.by_hand,
         intended_at=at,

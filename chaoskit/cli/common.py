@@ -52,3 +52,10 @@ def variables_of(args: argparse.Namespace) -> dict[str, str]:
 def print_json(document: object) -> None:
     """One JSON document on standard output."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def still_rolling_back(signal: str) -> None:
+    """Say that a signal does not interrupt the rollback."""
+    # Inside a signal handler: one unbuffered write, nothing that takes a lock.
+    text = f"\n{signal} again: rollback is not interrupted; watch it with `chaoskit status` in another terminal\n"
+    os.write(2, text.encode())

@@ -1,14 +1,15 @@
 """``chaoskit status``, ``halt`` and ``rollback``: what an operator types when something is going on."""
 
 import argparse
-import getpass
 from typing import TYPE_CHECKING
 
 from chaoskit import cleanup
-from chaoskit.cli.common import opened_store, print_json, settings_of
+from chaoskit.cli.common import opened_store, print_json, settings_of, still_rolling_back
 from chaoskit.domain.errors import Exit, InvalidInput
 from chaoskit.engine.clock import RealClock
+from chaoskit.engine.halt import Halt, stopped_by_signals
 from chaoskit.engine.rollback import Undone
+from chaoskit.store.liveness import me
 
 if TYPE_CHECKING:
     from chaoskit.cleanup import Orphans
@@ -42,13 +43,14 @@ def status(args: argparse.Namespace) -> int:
 
 def _orphan_document(one: "Orphans") -> dict[str, object]:
     injections = [{"n": i.n, "kind": i.kind, "target": i.ref.name, "by_hand": i.by_hand} for i in one.left]
-    return {"run": one.run, "live": one.live, "injections": injections}
+    return {"run": one.run, "live": one.live, "injections": injections, "unreadable": list(one.unreadable)}
 
 
 def _orphan_lines(one: "Orphans") -> list[str]:
     word = "in force" if one.live else "residue "
     hint = "" if one.live else f"; restore with `chaoskit rollback {one.run}`"
-    return [f"{word} {one.run}  {i.kind} on {i.ref.name}{hint}" for i in one.left]
+    lines = [f"{word} {one.run}  {i.kind} on {i.ref.name}{hint}" for i in one.left]
+    return lines + [f"{word} {one.run}  {line}" for line in one.unreadable]
 
 
 def halt(args: argparse.Namespace) -> int:
@@ -59,10 +61,10 @@ def halt(args: argparse.Namespace) -> int:
         scope = "all" if args.all else store.resolve(args.run)
         now = RealClock().utc()
         if args.release:
-            count = store.release(scope, getpass.getuser(), now)
+            count = store.release(scope, me().user, now)
             _say(args, {"released": count, "scope": scope}, f"released {count} halt(s) of {scope}")
         else:
-            store.engage(scope, args.reason or "no reason given", getpass.getuser(), now)
+            store.engage(scope, args.reason or "no reason given", me().user, now)
             more = "; new starts are blocked until `chaoskit halt --all --release`" if args.all else ""
             _say(args, {"halted": scope}, f"halt engaged for {scope}{more}")
     return Exit.PASSED
@@ -87,14 +89,25 @@ def rollback(args: argparse.Namespace) -> int:
                     print(f"run {one.run} is alive; stop it with `chaoskit halt {one.run}`, or use --force")
         if args.dry_run:
             return _show(args, due)
-        restored = [cleanup.restore(one, store, settings, _tell_undone(args)) for one in due]
+        with stopped_by_signals(_rolling_back(), still_rolling_back):
+            restored = [cleanup.restore(one, store, settings, _tell_undone(args)) for one in due]
         cleanup.close_dead_runs(store, settings)
     undone = [one for restoration in restored for one in restoration.undone]
+    unreadable = [line for one in due for line in one.unreadable]
     if args.json:
-        print_json([_undone_document(one) for one in undone])
-    elif not undone:
+        print_json({"undone": [_undone_document(one) for one in undone], "unreadable": unreadable})
+    elif not undone and not unreadable:
         print("nothing to restore")
-    return Exit.PASSED if all(one.restored for one in undone) else Exit.DIRTY
+    for line in [] if args.json else unreadable:
+        print(f"NOT restored: {line}")
+    return Exit.PASSED if all(one.restored for one in undone) and not unreadable else Exit.DIRTY
+
+
+def _rolling_back() -> Halt:
+    """A halt that is engaged from the start: every signal only says that the rollback goes on."""
+    halt = Halt()
+    halt.engage("rolling back")
+    return halt
 
 
 def _tell_undone(args: argparse.Namespace) -> "cleanup.Teller":

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from chaoskit import app
-from chaoskit.cli.common import opened_store, print_json, settings_of, variables_of
+from chaoskit.cli.common import opened_store, print_json, settings_of, still_rolling_back, variables_of
 from chaoskit.domain.errors import Exit, InvalidInput
 from chaoskit.domain.plan import Plan
 from chaoskit.engine.clock import RealClock
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     promised = _read_plan(args.plan) if args.plan else None
     ready = app.prepare_plan(promised, settings) if promised else _ready(args, settings)
     halt = Halt()
-    with opened_store(settings) as store, stopped_by_signals(halt, _still_rolling_back):
+    with opened_store(settings) as store, stopped_by_signals(halt, still_rolling_back):
         run_id = app.new_run_id(RealClock().utc())
         with _narrator(args, ready, run_id) as narrator:
             origin = app.Origin(trigger=os.environ.get("CHAOSKIT_TRIGGER", "cli"), command=_command(args, ready))
@@ -48,12 +48,6 @@ def _command(args: argparse.Namespace, ready: app.Ready) -> str:
     """The command that makes the same choices again."""
     sets = [word for given in args.set for word in ("--set", given)]
     return shlex.join(["chaoskit", "run", ready.brief.path, "--seed", ready.brief.seed, *sets])
-
-
-def _still_rolling_back(signal: str) -> None:
-    # Inside a signal handler: one unbuffered write, nothing that takes a lock.
-    text = f"\n{signal} again: rollback is not interrupted; watch it with `chaoskit status` in another terminal\n"
-    os.write(2, text.encode())
 
 
 @contextmanager

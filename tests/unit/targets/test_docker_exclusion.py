@@ -1,0 +1,120 @@
+"""Who must never be picked: tables over facts of containers and texts of the kernel."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from chaoskit.targets.docker_exclusion import Watched, exclusion, own_container, serves
+
+ID = "a" * 64
+OTHER = "b" * 64
+
+
+def facts(
+    labels: Mapping[str, str] = {},
+    mode: str = "front",
+    ports: Mapping[str, object] = {},
+    exposed: tuple[str, ...] = (),
+    network: Mapping[str, object] = {},
+) -> dict[str, Any]:
+    on = {"NetworkID": "n1", "EndpointID": "e1", "IPAddress": "172.19.0.2", "Aliases": ["prometheus"], **network}
+    return {
+        "Id": ID,
+        "Name": "/shop-prometheus-1",
+        "State": {"Running": True},
+        "Config": {"Labels": labels, "Hostname": "prom", "ExposedPorts": {port: {} for port in exposed}},
+        "HostConfig": {"NetworkMode": mode},
+        "NetworkSettings": {"Networks": {"front": on}, "Ports": ports},
+    }
+
+
+def watched(host: str, port: int = 9090, addresses: tuple[str, ...] = (), *, on_engine: bool = False) -> Watched:
+    return Watched(f"http://{host}:{port}", host, port, frozenset(addresses), on_engine)
+
+
+PUBLISHED = {"9090/tcp": [{"HostIp": "127.0.0.1", "HostPort": "19090"}], "9091/tcp": None}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        watched("shop-prometheus-1"),
+        watched("prometheus"),
+        watched("Prometheus"),
+        watched("prometheus.front"),
+        watched("prom"),
+        watched("aaaaaaaaaaaa"),
+        watched("elsewhere.example", addresses=("172.19.0.2",)),
+        watched("localhost", 19090, ("127.0.0.1",), on_engine=True),
+    ],
+)
+def test_a_url_leads_to_a_container_by_name_address_or_published_port(url: Watched) -> None:
+    assert serves(facts(ports=PUBLISHED), url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        watched("prometheus.back"),
+        watched("prometheus.example"),
+        watched("localhost", 9090, ("127.0.0.1",), on_engine=True),
+        watched("other-machine", 19090, ("192.0.2.7",)),
+        watched("elsewhere.example", addresses=("172.19.0.3",)),
+    ],
+)
+def test_other_urls_do_not(url: Watched) -> None:
+    assert not serves(facts(ports=PUBLISHED), url)
+
+
+def test_a_container_on_the_hosts_network_is_believed_to_use_the_ports_it_exposes() -> None:
+    on_host = facts(mode="host", exposed=("9090/tcp",), network={"IPAddress": ""})
+    assert serves(on_host, watched("localhost", 9090, ("127.0.0.1",), on_engine=True))
+    assert not serves(on_host, watched("localhost", 9091, ("127.0.0.1",), on_engine=True))
+
+
+def test_an_empty_address_matches_nothing() -> None:
+    assert not serves(facts(network={"IPAddress": ""}), watched("unknown.invalid"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "own", "why"),
+    [
+        ({}, "", ""),
+        ({}, OTHER, ""),
+        ({}, ID, "chaoskit itself runs in it"),
+        ({"chaoskit.role": "sidecar"}, "", "it is part of chaoskit (chaoskit.role=sidecar)"),
+        ({"com.docker.swarm.task.id": "x"}, "", "Docker Swarm runs and replaces it, so chaoskit could not restore it"),
+        ({"io.kubernetes.pod.uid": "x"}, "", "Kubernetes runs and replaces it, so chaoskit could not restore it"),
+        ({"chaoskit.allow": "true"}, "", ""),
+    ],
+)
+def test_the_reasons_for_an_exclusion(labels: Mapping[str, str], own: str, why: str) -> None:
+    assert exclusion(facts(labels), own, ()) == why
+
+
+def test_the_watched_url_is_named() -> None:
+    urls = (watched("other"), watched("prometheus"))
+    assert exclusion(facts(), "", urls) == "it serves http://prometheus:9090, which this run depends on"
+
+
+INSIDE = (
+    f"590 573 254:0 /var/lib/docker/containers/{ID}/resolv.conf /etc/resolv.conf rw,relatime - ext4 /dev/vda rw\n"
+    f"591 573 254:0 /var/lib/docker/containers/{ID}/hostname /etc/hostname rw,relatime - ext4 /dev/vda rw\n"
+)
+HOST = f"80 27 0:55 / /var/lib/docker/containers/{OTHER}/mounts/shm rw,nosuid - tmpfs shm rw,size=65536k\n"
+
+
+@pytest.mark.parametrize(
+    ("mountinfo", "cgroup", "own"),
+    [
+        (INSIDE, "0::/\n", ID),
+        (HOST, "0::/user.slice\n", ""),
+        ("", f"12:pids:/docker/{ID}\n0::/system.slice/containerd.service\n", ID),
+        ("", f"0::/system.slice/docker-{ID}.scope\n", ID),
+        ("", f"0::/machine.slice/libpod-{ID}.scope/container\n", ID),
+        ("", "", ""),
+    ],
+)
+def test_a_process_finds_the_container_it_runs_in(mountinfo: str, cgroup: str, own: str) -> None:
+    assert own_container(mountinfo, cgroup) == own
