@@ -87,15 +87,17 @@ def _up(args: argparse.Namespace, tell: Progress) -> int:
 
 def _run(args: argparse.Namespace, tell: Progress) -> int:
     bed = _prepared(args, tell)
+    mine = bed.info() is None
     try:
         info = bed.up(tell)
         tell("waiting until load flows and Prometheus sees it")
         bed.wait_ready(READY_TIMEOUT)
         return show.run_experiment(info, args.experiment or show.default_experiment(info), tell)
     finally:
-        bed.down()
-        tell("the bed is down")
-        if provision.stop_engine():
+        if mine:
+            bed.down()
+            tell("the bed is down")
+        if mine and provision.stop_engine():
             tell("the engine that was started for it is stopped")
 
 

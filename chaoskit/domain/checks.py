@@ -127,6 +127,11 @@ class Check(ProbeSpec, Bounds):
     name: Line
     during: During | None = None
 
+    @property
+    def unit(self) -> str:
+        """The unit of its values: that of the bounds, else what the probe measures (seconds, for HTTP and TCP)."""
+        return super().unit or ("s" if self.http or self.tcp else "")
+
     @model_validator(mode="after")
     def _sound(self) -> "Check":
         self._check_probe()
