@@ -33,7 +33,13 @@ def summary(record: RunRecord, judgement: Judgement) -> str:
     ]
     tail = [_times(seen), _proof(seen), *_some(left, _MOST_RESIDUE, "line")]
     checks = [] if seen.blocked else [*_checks(seen)]
-    return "\n".join([*head, *_some(checks, MOST_LINES - len(head) - len(tail), "check"), *tail])
+    lines = [*head, *_some(checks, MOST_LINES - len(head) - len(tail), "check"), *tail]
+    return "\n".join(_flat(line) for line in lines)
+
+
+def _flat(line: str) -> str:
+    """One line and no more, with its spaces kept: no name can forge a line of its own."""
+    return line.replace("\n", " ").replace("\t", " ")
 
 
 def _some(lines: Sequence[str], most: int, noun: str) -> list[str]:
@@ -107,8 +113,8 @@ def plan_text(plan: Plan, current: Sequence[Reading] = ()) -> str:
 
 
 def _part(title: str, lines: Iterable[str]) -> str:
-    shown = [f"  {line}" for line in lines]
-    return "\n".join([title, *shown]) if shown else ""
+    shown = [_flat(f"  {line}") for line in lines]
+    return "\n".join([_flat(title), *shown]) if shown else ""
 
 
 def _title(plan: Plan, fingerprint: str) -> str:

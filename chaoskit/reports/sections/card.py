@@ -76,8 +76,10 @@ def _abort(view: View) -> Figure:
         return Figure("Time to abort", NONE, "the run was not aborted")
     if took is not None:
         return Figure("Time to abort", humane_seconds(took), "from the breach seen to all restored")
-    hint = "a target is not restored" if view.record.injections else NOTHING_INJECTED
-    return Figure("Time to abort", NONE, hint, bad=bool(view.record.injections))
+    if not view.record.injections:
+        return Figure("Time to abort", NONE, NOTHING_INJECTED)
+    left = view.judgement.restored < view.judgement.injected
+    return Figure("Time to abort", NONE, "a target is not restored" if left else "all was restored before", left)
 
 
 def _recover(view: View) -> Figure:
