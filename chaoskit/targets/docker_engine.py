@@ -95,10 +95,10 @@ class Engine:
             _knock(self.host.removeprefix("unix://"), self.timeout)
             return _over_socket(self.host, self.timeout)
         tls = kwargs_from_env({**os.environ, "DOCKER_HOST": self.host}).get("tls", False)
-        return _client(self.host, self.timeout, tls)
+        return _client(self.host, self.timeout, tls=tls)
 
 
-def _client(url: str, timeout: float, tls: TLSConfig | bool = False) -> docker.APIClient:
+def _client(url: str, timeout: float, *, tls: TLSConfig | bool = False) -> docker.APIClient:
     version = os.environ.get("DOCKER_API_VERSION") or "auto"
     if not re.fullmatch(r"auto|\d+\.\d+", version):
         raise VersionMismatch(f"DOCKER_API_VERSION is {version!r}, which is no version; unset it, or write 1.41 say")

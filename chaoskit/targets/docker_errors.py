@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from json import JSONDecodeError
 
 import docker.errors
 import requests
@@ -17,6 +18,7 @@ FAILURES: tuple[type[Exception], ...] = (
     docker.errors.StreamParseError,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
+    JSONDecodeError,
     OSError,
 )
 """Everything the SDK and what it stands on may raise for trouble outside this program."""
