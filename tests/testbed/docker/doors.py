@@ -151,7 +151,7 @@ class SshServer:
 def discover_as_nobody(host: str, timeout: float = 60) -> str:
     """What a user without any rights is told by a source for ``host``."""
     program = (
-        "import sys; from chaoskit.domain.experiment import DockerSelector\n"
+        "import sys; from chaoskit.domain.targeting import DockerSelector\n"
         "from chaoskit.domain.errors import TargetError\n"
         "from chaoskit.targets.docker import DockerSource\n"
         "try: DockerSource(DockerSelector(names=('*',)), default_host=sys.argv[1]).discover()\n"
