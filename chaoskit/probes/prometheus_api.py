@@ -37,10 +37,10 @@ _COACHING: Mapping[int, str] = {
 
 
 class Api(AbstractContextManager["Api"]):
-    """One sample's worth of conversation with a Prometheus; every method raises CannotAsk and NoAnswer only.
+    """One sample's worth of conversation with a Prometheus; everything raises CannotAsk and NoAnswer only.
 
-    The login and the certificates are read anew each time, so that a rotated token or CA is picked up. Raises
-    InvalidInput when a secret is missing.
+    But for a missing secret: then the constructor raises InvalidInput. The login and the certificates are read anew
+    each time, so that a rotated token or CA is picked up.
     """
 
     def __init__(self, prometheus: Prometheus, deadline: Deadline) -> None:
@@ -50,7 +50,10 @@ class Api(AbstractContextManager["Api"]):
         self.secrets = transport.secrets
         self._session = requests.Session()
         self._session.trust_env = False
-        self._client = PrometheusConnect(url=self._url, session=self._session)
+        try:
+            self._client = PrometheusConnect(url=self._url, session=self._session)
+        except ValueError as error:
+            raise CannotAsk(f"prometheus.url {self._url} is not an address ({error})") from error
         self._session.mount(self._url, transport)  # in place of the one that the client has just mounted
 
     def __enter__(self) -> Self:

@@ -58,7 +58,10 @@ def login(auth: Auth | None) -> Login:
 
 def place(url: str) -> str:
     """``url`` without its query, which may hold what must not be shown."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # an unfinished IPv6 address, say
+        return url.partition("?")[0]
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 

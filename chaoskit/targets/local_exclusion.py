@@ -60,11 +60,18 @@ def serving(urls: Sequence[str]) -> dict[int, str]:
     """
     found: dict[int, str] = {}
     for url in urls:
-        parts = urlsplit(url)
-        port = parts.port or {"https": 443}.get(parts.scheme, 80)
-        if _is_here(parts.hostname or ""):
+        host, port = _address(url)
+        if port and _is_here(host):
             found |= dict.fromkeys(_listening(port), url)
     return found
+
+
+def _address(url: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(url)
+        return parts.hostname or "", parts.port or {"https": 443}.get(parts.scheme, 80)
+    except ValueError:
+        return "", 0  # no address at all, so nothing serves it; whoever asks there says what is wrong
 
 
 def _listening(port: int) -> set[int]:

@@ -179,7 +179,8 @@ def test_what_serves_a_watched_url_is_left_out(host: str) -> None:
         url = f"http://{host}:{bed.selector.port}/"
         (ref,) = LocalSource(bed.selector, watched_urls=[url]).discover()
         assert ref.exclusion == f"it serves {url}, which this run depends on"
-        (ref,) = LocalSource(bed.selector, watched_urls=[f"http://192.0.2.7:{bed.selector.port}/"]).discover()
+        elsewhere = [f"http://192.0.2.7:{bed.selector.port}/", "http://[::1/", "http://x:y/"]
+        (ref,) = LocalSource(bed.selector, watched_urls=elsewhere).discover()
         assert ref.exclusion == ""
 
 
@@ -238,13 +239,15 @@ def test_a_process_of_another_user_needs_that_user_or_root() -> None:
     code = (
         "import os, sys\n"
         "from chaoskit.domain.errors import AccessDenied\n"
-        "from chaoskit.domain.experiment import LocalSelector\n"
+        "from chaoskit.domain.targeting import LocalSelector\n"
         "from chaoskit.targets.local import LocalSource\n"
-        "import psutil\n"
-        "os.setgid(65534); os.setuid(65534)\n"
-        "for selector in (LocalSelector(cmdline=sys.argv[1]), LocalSelector(port=int(sys.argv[2]))):\n"
+        "selectors = LocalSelector(cmdline=sys.argv[1]), LocalSelector(port=int(sys.argv[2]))\n"
+        "sources = [LocalSource(selector) for selector in selectors]\n"
+        "for source in sources:\n"
+        "    assert source.discover()\n"  # and so everything is imported that the other user cannot read
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "for source in sources:\n"
         "    try:\n"
-        "        source = LocalSource(selector)\n"
         "        with source.open(source.discover()[0]) as target:\n"
         "            target.signal_process('KILL')\n"
         "    except AccessDenied as error:\n"

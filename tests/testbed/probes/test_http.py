@@ -204,7 +204,7 @@ def test_a_resolver_that_never_answers_is_unknown_in_time(tmp_path: Path) -> Non
     script = tmp_path / "ask.py"
     script.write_text(
         "import socket, time\n"
-        "from chaoskit.domain.experiment import HttpProbe\n"
+        "from chaoskit.domain.checks import HttpProbe\n"
         "from chaoskit.probes.http import HttpRequestProbe\n"
         "silent = socket.socket(type=socket.SOCK_DGRAM); silent.bind(('127.0.0.1', 53))\n"
         "begin = time.monotonic()\n"
@@ -232,6 +232,13 @@ def test_missing_secrets_and_files_are_unknown() -> None:
         None,
         "tls.ca_file /nowhere.pem cannot be used (no such file or directory)",
     )
+
+
+@pytest.mark.parametrize("url", ["http://[::1/x", "http://127.0.0.1:http/", "http://127.0.0.1:99999/", "http://%/"])
+def test_an_address_that_is_none_is_unknown(url: str) -> None:
+    taken = probe(url).sample()
+    assert (taken.holds, taken.values) == (None, ())
+    assert taken.problem
 
 
 def test_a_header_that_cannot_be_sent_is_unknown_and_not_shown() -> None:

@@ -195,6 +195,14 @@ def test_what_is_no_answer_of_prometheus_is_unknown(reply: Reply, problem: str) 
         assert PrometheusInfo(Prometheus(url=door.url)).version() is None
 
 
+@pytest.mark.parametrize("url", ["http://[::1/x", "http://127.0.0.1:http/", "http://no-such-host.invalid:9090"])
+def test_an_address_that_is_none_is_unknown(url: str) -> None:
+    taken = probe(url).sample()
+    assert taken.values == ()
+    assert taken.problem
+    assert PrometheusInfo(Prometheus(url=url)).ready()
+
+
 def test_a_cache_in_front_of_prometheus_is_stale_once_it_has_stood_still(monitored: Monitored) -> None:
     pass_on, kept = forward(lambda: monitored.prometheus.port), dict[str, Reply]()
 
