@@ -104,7 +104,7 @@ def plan_text(plan: Plan, current: Sequence[Reading] = ()) -> str:
         _title(plan, fingerprint),
         _blocked(plan),
         _part(f"Will be touched: {plural(len(plan.injections), 'injection')}", _injections(plan.injections)),
-        _part("Matched, not chosen", _spared(plan)),
+        _part("Matched, not touched", _spared(plan)),
         _part("Blast radius", radius_sentences(plan)),
         _part("Checks", _now(plan, readings)),
         _part("Abort", _latency(plan)),
@@ -146,13 +146,16 @@ def _lines(name: str, lines: Sequence[str]) -> Iterable[str]:
 
 def _spared(plan: Plan) -> Iterable[str]:
     """Every matched target that is left alone: excluded ones with the reason, the others by name."""
-    chosen = {one.ref.id for one in plan.injections}
+    touched, chosen = {one.ref.id for one in plan.injections}, {ref.id for ref in plan.chosen}
     for group in plan.groups:
         why = {excluded.name: excluded.why for excluded in group.excluded}
         for ref in group.matched:
-            if ref.id not in chosen:
-                reason = f"excluded: {oneline(why[ref.name])}" if ref.name in why else "not picked by the seed"
-                yield f"{ref.name} of {group.group}: {reason}"
+            if ref.id in touched:
+                continue
+            reason = f"excluded: {oneline(why[ref.name])}" if ref.name in why else "not picked by the seed"
+            if ref.id in chosen:
+                reason = "picked, but its fault could not be prepared"
+            yield f"{ref.name} of {group.group}: {reason}"
 
 
 def _now(plan: Plan, current: Sequence[Reading]) -> Iterable[str]:

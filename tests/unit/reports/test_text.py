@@ -110,7 +110,7 @@ def test_a_plan_is_told_in_full() -> None:
             "     by hand  docker start web-2",
             "     undone   within 15s of the start of rollback",
             "",
-            "Matched, not chosen",
+            "Matched, not touched",
             "  web-1 of web: not picked by the seed",
             "  web-3 of web: excluded: has not opted in: label chaoskit.allow=true is missing",
             "",
@@ -147,6 +147,12 @@ def test_a_scrape_interval_that_could_not_be_read_is_said_so() -> None:
     assert latency is not None
     unread = latency.latency.model_copy(update={"scrape": None})
     assert "which could not be read" in plan_text(a_plan(latency=unread))
+
+
+def test_a_target_whose_fault_could_not_be_prepared_is_told_apart_from_one_left_alone() -> None:
+    text = plan_text(a_plan(injections=(), chosen=(factory.ref("web-2"),)))
+    assert "web-2 of web: picked, but its fault could not be prepared" in text
+    assert "web-1 of web: not picked by the seed" in text
 
 
 def test_a_check_that_gives_no_answer_now_says_why() -> None:
