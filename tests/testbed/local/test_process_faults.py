@@ -31,7 +31,9 @@ def prepared(bed_target: object, **parameters: object) -> KillInjection:
 
 def test_a_kill_without_a_way_back_is_refused() -> None:
     with server_bed() as bed, bed.open() as target:
-        with pytest.raises(Unsupported, match=r"no undo here; write restart: \[.*\] or supervised: true"):
+        with pytest.raises(
+            Unsupported, match=r"no undo here; write restart: \[.*\], restart: same or supervised: true"
+        ):
             prepared(target)
         with pytest.raises(Unsupported, match=r"restart: no-such-server cannot be run in .*/bed; give the full path"):
             prepared(target, restart=["no-such-server"])
@@ -111,6 +113,16 @@ def test_a_restart_that_dies_at_once_is_told_with_where_to_look() -> None:
         assert injection.verify(target) == (
             f"not running: {sys.executable} (process {injection.before.pid}); nothing new matches its selector",
         )
+
+
+def test_a_restart_that_matches_for_a_moment_and_then_dies_is_not_back() -> None:
+    with server_bed("cmdline") as bed, bed.open() as target:
+        short = (sys.executable, "-c", "import time; time.sleep(0.4)", *COMMAND[1:])
+        injection = prepared(target, restart=short)
+        injection.inject(target)
+        with pytest.raises(TargetError, match="stays up"):
+            injection.revert(target)
+        assert injection.verify(target) != ()
 
 
 def test_a_process_that_ignores_the_signal_was_not_hit() -> None:

@@ -79,6 +79,12 @@ def test_a_child_that_holds_the_output_open_is_neither_waited_for_nor_left(tmp_p
     wait_for(lambda: not running(pidfile), 2)
 
 
+def test_a_child_that_floods_the_output_is_cut_off_when_the_command_ends() -> None:
+    begin = time.monotonic()
+    assert sh("yes >&2 & echo 7", wants_number=True).values == (7.0,)
+    assert time.monotonic() - begin < 1.0
+
+
 def test_a_flood_of_output_is_bounded_in_memory_and_time() -> None:
     before = psutil.Process().memory_info().rss
     assert sh("head -c 100000000 /dev/zero | tr '\\0' x; echo; echo 4", within="20s", wants_number=True).values == (
