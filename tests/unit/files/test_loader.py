@@ -407,6 +407,30 @@ def test_all_problems_of_a_file_come_at_once_in_the_order_of_the_file() -> None:
     ]
 
 
+def test_a_list_is_not_called_empty_because_all_that_is_in_it_is_wrong() -> None:
+    text = GOOD[: GOOD.index("steady_state:")] + (
+        "steady_state:\n  - {name: availability, promql: up, at_least: fast}\n"
+        "faults:\n  - {kind: instance.kill, target: web, duration: 60}\n"
+    )
+    assert problems(text) == [
+        "f:9:48: steady_state.0.at_least: 'fast' is not a number; write for example 0.99, 300ms, 5% or 512MiB",
+        "f:11:50: faults.0.duration: a duration needs a unit; write 60s or 60ms",
+    ]
+    assert [line.split(": ")[:2] for line in problems(text.replace("fast", "1") + "tags: []\n")] == [
+        ["f:11:50", "faults.0.duration"]
+    ]
+
+
+def test_a_list_that_is_empty_is_called_empty() -> None:
+    text = GOOD[: GOOD.index("faults:")] + "faults: []\n"
+    assert problems(text) == [
+        (
+            "f:14:9: faults: must not be empty; "
+            "write for example faults: [{kind: instance.kill, target: web, duration: 60s}]"
+        )
+    ]
+
+
 def test_what_follows_from_an_unreadable_value_is_not_reported_again() -> None:
     assert problems(GOOD.replace('url: "http://127.0.0.1:8080/"', "url: '${NOPE}'")) == [
         (
