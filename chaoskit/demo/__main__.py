@@ -92,7 +92,7 @@ def _run(args: argparse.Namespace, tell: Progress) -> int:
         info = bed.up(tell)
         tell("waiting until load flows and Prometheus sees it")
         bed.wait_ready(READY_TIMEOUT)
-        return show.run_experiment(info, args.experiment or show.default_experiment(info), tell)
+        return show.run_experiment(info, args.experiment or show.default_experiment(info), tell, fresh=mine)
     finally:
         if mine:
             bed.down()

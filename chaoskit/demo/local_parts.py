@@ -47,7 +47,7 @@ def plan_layout(bed_id: str, folder: Path, rate: float, max_seconds: int, promet
     bounds = ("--max-seconds", str(max_seconds))
 
     def script(file: str, name: str, *arguments: str) -> tuple[str, ...]:
-        who = ("--name", name, "--bed", bed_id, "--port", str(ports[name]))
+        who = ("--bed", bed_id, "--name", name, "--port", str(ports[name]))
         return (sys.executable, str(SCRIPTS / file), *who, *bounds, *arguments)
 
     replicas = {name: f"{LOOPBACK}:{ports[name]}" for name in REPLICAS}

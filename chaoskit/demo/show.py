@@ -32,11 +32,16 @@ def variables(info: BedInfo) -> dict[str, str]:
     return found
 
 
-def run_experiment(info: BedInfo, experiment: Path, tell: Progress) -> int:
-    """Run ``experiment`` on the bed; returns the exit code of ``chaoskit run``."""
+def run_experiment(info: BedInfo, experiment: Path, tell: Progress, *, fresh: bool) -> int:
+    """Run ``experiment`` on the bed; returns the exit code of ``chaoskit run``.
+
+    The demo has a database of its own: what else this machine runs is not its concern, nor the other way round. A
+    ``fresh`` bed begins with a fresh one, for what an earlier one holds is about targets that are no more.
+    """
     tell(f"chaoskit run {experiment}")
     REPORTS.mkdir(exist_ok=True)
-    # A database of its own: whatever else this machine runs is not the demo's concern, nor the other way round.
+    for suffix in ("", "-wal", "-shm") if fresh else ():
+        Path(f"{REPORTS / 'demo.db'}{suffix}").unlink(missing_ok=True)
     argv = [sys.executable, "-m", "chaoskit", "run", str(experiment)]
     argv += ["--store", str(REPORTS / "demo.db"), "--reports", str(REPORTS)]
     with subprocess.Popen(argv, env={**os.environ, **variables(info)}) as process, _leave_ctrl_c_to_it():

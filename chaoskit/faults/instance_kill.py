@@ -98,7 +98,7 @@ class InstanceKill(Fault):
         {},
         {"signal": "KILL", "via": "process"},
         {"signal": "TERM"},
-        {"signal": "SEGV", "via": "process"},
+        {"signal": "TERM", "via": "process"},
     )
 
     signal: Signal = "KILL"

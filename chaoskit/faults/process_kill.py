@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Protocol, Self, runtime_checkable
+from typing import Annotated, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -20,7 +20,7 @@ _IN_FLIGHT = 10.0
 _BACK_WITHIN = 10.0
 _STEADY = 1.0
 """Seconds that a new process must have been up to count as back: one that cannot start ends at once."""
-_EXAMPLE = 'restart: ["/usr/sbin/nginx"] or supervised: true'
+_EXAMPLE = 'restart: ["/usr/sbin/nginx"], restart: same or supervised: true'
 
 
 @runtime_checkable
@@ -169,9 +169,10 @@ class KillInjection(Injection):
 class ProcessKill(Fault):
     """End the process with ``signal``, and have it started again when the fault is over.
 
-    ``restart`` is the command that starts it, run by chaoskit: as its own user, in the folder and with the environment
-    of the original where those can be read, its output appended to a file in chaoskit's state folder. To run it as
-    another user, put ``runuser -u NAME --`` in front. ``supervised: true``: somebody else starts it again, and
+    ``restart`` is the command that starts it, or ``same`` for its own command line, run by chaoskit: as its own
+    user, in the folder and with the environment of the original where those can be read, its output appended to a
+    file in chaoskit's state folder. Either command line stands in the plan, the journal and the report. To run it
+    as another user, put ``runuser -u NAME --`` in front. ``supervised: true``: somebody else starts it again, and
     restored means that they did. Needs the user of the process, or root.
     """
 
@@ -180,11 +181,12 @@ class ProcessKill(Fault):
     injection: ClassVar[type[KillInjection]] = KillInjection
     examples: ClassVar[Sequence[Mapping[str, object]]] = (
         {"restart": ["/usr/sbin/nginx"]},
+        {"restart": "same"},
         {"signal": "TERM", "supervised": True},
     )
 
     signal: Annotated[str, BeforeValidator(parse_ending_signal), Field(examples=["KILL", "TERM"])] = "KILL"
-    restart: Argv | None = None
+    restart: Argv | Literal["same"] | None = None
     supervised: bool = False
 
     @model_validator(mode="after")
@@ -198,17 +200,26 @@ class ProcessKill(Fault):
         if self.restart is None and not self.supervised:
             raise Unsupported(f"process.kill has no undo here; write {_EXAMPLE}")
         before, others = hittable(target)
-        if self.restart is not None:
-            _see_program(target, self.restart[0], before.cwd)
+        restart = _own_command(target) if self.restart == "same" else self.restart
+        if restart is not None:
+            _see_program(target, restart[0], before.cwd)
         return KillInjection(
             tag=tag,
             target=target.id,
             signal=self.signal,
             before=before,
             others=others,
-            restart=self.restart,
-            output="" if self.restart is None else _output(tag),
+            restart=None if restart is None else tuple(restart),
+            output="" if restart is None else _output(tag),
         )
+
+
+def _own_command(target: Target) -> Sequence[str]:
+    """The command line of the process itself. Raises Unsupported where it cannot be read or was overwritten."""
+    argv = processes(target).process().argv
+    if not argv or not argv[0] or (len(argv) == 1 and " " in argv[0]):
+        raise Unsupported(f"the command line of {target.id} cannot be read; write restart: [PROGRAM, ARGUMENT, ...]")
+    return argv
 
 
 def _see_program(target: Target, program: str, cwd: str) -> None:

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from itertools import pairwise
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from queue import Empty, SimpleQueue
 from threading import Thread
 from urllib.parse import urlsplit
@@ -32,7 +32,17 @@ def exclusion(found: Found, ours: frozenset[int], serving: Mapping[int, str]) ->
         return "chaoskit was started from it"
     if is_chaoskit(found.argv):
         return "it is part of chaoskit"
+    if in_a_container(pid):
+        return "it runs in a container, where chaoskit could not start it again; make it a docker target"
     return f"it serves {serving[pid]}, which this run depends on" if pid in serving else ""
+
+
+def in_a_container(pid: int) -> bool:
+    """Whether a process sees another process tree than we do. One that we may not look at is not a container's."""
+    try:
+        return Path(f"/proc/{pid}/ns/pid").readlink() != Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return False
 
 
 def is_chaoskit(argv: Sequence[str]) -> bool:
