@@ -6,6 +6,7 @@ can hold up a rollback. The alternate screen is not used: the last state stays i
 
 import contextlib
 import logging
+import os
 import sys
 from threading import Event as Signal
 from threading import Lock, Thread
@@ -20,7 +21,7 @@ from chaoskit.domain.readings import Reading
 from chaoskit.engine.clock import RealClock
 
 if TYPE_CHECKING:
-    from rich.console import Console, Group
+    from rich.console import Console, ConsoleDimensions, Group
 
 REFRESH_EVERY = 0.25
 CLOSE_WITHIN = 2.0
@@ -53,7 +54,7 @@ class Live:
         self._again = ""
         self._console = console or Console(file=out or sys.stdout, highlight=False)
         self._signs = signs_for(self._console.encoding)
-        self._size = self._console.size
+        self._size = _size_of(self._console)
         self._display = Display(
             console=self._console,
             auto_refresh=False,
@@ -126,10 +127,12 @@ class Live:
                 self._display.stop()
 
     def _draw(self) -> None:
-        if self._console.size != self._size:
+        size = _size_of(self._console)
+        if size != self._size:
             # Terminals fold and shift drawn lines each in its own way: start from a clean screen.
-            self._size = self._console.size
+            self._size = size
             self._console.clear()
+        self._console.size = size
         self._display.update(self._frame(), refresh=True)
 
     def _frame(self) -> "Group":
@@ -143,3 +146,14 @@ class Live:
         width, height = self._size
         view = View(self._run, progress, now, width, self._signs, ended=self._ended.is_set(), again=self._again)
         return Group(*frame(view, height, self._clock.utc()))
+
+
+def _size_of(console: "Console") -> "ConsoleDimensions":
+    """The size of the very terminal that is drawn on; COLUMNS and LINES in the environment may be of another time."""
+    from rich.console import ConsoleDimensions
+
+    try:
+        width, height = os.get_terminal_size(console.file.fileno())
+    except (OSError, ValueError):
+        return console.size
+    return ConsoleDimensions(width, height) if width and height else console.size

@@ -16,7 +16,7 @@ TICK = 0.1
 TARGETS = {"usual": 1, "many": 300}
 
 
-def play(scene: str, observe: float) -> None:
+def play(scene: str, observe: float, said: str) -> None:
     """Steady, then a latency that swings, until ``observe`` seconds are over or somebody stops it."""
     halt, clock = Halt(), RealClock()
     many = {"steady_state": checks(30)} if scene == "many" else {}
@@ -35,6 +35,8 @@ def play(scene: str, observe: float) -> None:
         targets = [f"web-{n}" for n in range(1, TARGETS[scene] + 1)]
         usual_beginning(story, *targets, baseline=1.0, tick=TICK, tell=swing)
         story.phase("observe", observe)
+        if said:
+            sys.stderr.write(said + "\n")
         end = story.at + observe
         while story.at < end and not halt.engaged:
             story.until(story.at + TICK)
@@ -55,8 +57,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("scene", choices=sorted(TARGETS))
     parser.add_argument("--observe", type=float, default=60.0)
+    parser.add_argument("--print", dest="said", default="", help="what somebody else writes to standard error")
     args = parser.parse_args()
-    play(args.scene, args.observe)
+    play(args.scene, args.observe, args.said)
 
 
 if __name__ == "__main__":
