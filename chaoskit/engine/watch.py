@@ -121,13 +121,15 @@ class Watch:
     # --- samples ---------------------------------------------------------------------------------------
 
     def _receive(self, seconds: float) -> None:
+        """Wait for a sample and judge it, with all that lie there by now; not also those that come while we judge."""
         try:
-            taken = self._inbox.get(timeout=max(seconds, 0.0))
-            while taken is not None:
-                self._judge(taken)
-                taken = self._inbox.get_nowait()
+            arrived = [self._inbox.get(timeout=max(seconds, 0.0))]
+            arrived += [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
         except Empty:
             return
+        for taken in arrived:
+            if taken is not None:
+                self._judge(taken)
 
     def _judge(self, taken: Taken) -> None:
         key = taken.key

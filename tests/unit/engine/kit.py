@@ -95,6 +95,12 @@ class VirtualInbox:
     def put(self, taken: Taken | None) -> None:
         self._arrived.append(taken)
 
+    def qsize(self) -> int:
+        now = self._world.clock.now()
+        while self._world.future.let_happen(now):
+            pass
+        return len(self._arrived)
+
     def get_nowait(self) -> Taken | None:
         return self.get(timeout=0.0)
 
@@ -132,8 +138,9 @@ class VirtualSampler:
         if self._stopped:
             return
         at = begin + tick * self._tick
+        before = self._clock.now()
         sample = probe.sample()
-        took = getattr(probe, "took", 0.0)
+        took = getattr(probe, "took", self._clock.now() - before)
         if took == HANGS:
             return
         self._future.at(at + took, lambda: self._inbox.put(Taken(key, at, took, sample)))
