@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.tls import TLSConfig
@@ -38,6 +39,14 @@ def command_of(host: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     return command
 
 
+class _Client(docker.APIClient):
+    """Trusts the authority of ``DOCKER_CERT_PATH`` even where ``REQUESTS_CA_BUNDLE`` names another one."""
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """The session's own authority counts as given with the request, which alone overrules the environment."""
+        return super().merge_environment_settings(url, proxies, stream, self.verify if verify is None else verify, cert)
+
+
 class _OneSocket(UnixHTTPAdapter):
     """Keeps connections for the next request; the SDK opens one for every URL, and behind ssh each takes a login."""
 
@@ -60,7 +69,8 @@ class Engine:
         try:
             with self.doing("tell its name"):
                 self._api = self._connect()
-                self.name = str(self._api.info()["Name"])
+                facts = self._api.info()
+                self.name = str(facts.get("Name") or facts.get("ID") or host)
         except BaseException:
             self.close()
             raise
@@ -102,7 +112,7 @@ def _client(url: str, timeout: float, *, tls: TLSConfig | bool = False) -> docke
     version = os.environ.get("DOCKER_API_VERSION") or "auto"
     if not re.fullmatch(r"auto|\d+\.\d+", version):
         raise VersionMismatch(f"DOCKER_API_VERSION is {version!r}, which is no version; unset it, or write 1.41 say")
-    return docker.APIClient(base_url=url, version=version, timeout=math.ceil(timeout), tls=tls)
+    return _Client(base_url=url, version=version, timeout=math.ceil(timeout), tls=tls)
 
 
 def _over_socket(url: str, timeout: float) -> docker.APIClient:

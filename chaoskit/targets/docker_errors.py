@@ -157,8 +157,9 @@ def _odd(error: Exception, host: str, doing: str) -> TargetError:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
+    cause: object = error
+    # What urllib3 keeps as the reason is mostly an exception, but text in those of TLS.
+    while isinstance(cause, BaseException) and id(cause) not in seen:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or cause.__context__ or getattr(cause, "reason", None)

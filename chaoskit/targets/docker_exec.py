@@ -53,10 +53,11 @@ def _socket(stream: Any) -> Any:
 
 
 def _hang_up(stream: Any) -> None:
-    # Closing the stream alone leaves the socket open until the collector finds it.
+    # Closing the stream alone leaves the connection open until the collector finds it.
     socket = _socket(stream)
-    stream.close()
-    socket.close()
+    for part in (getattr(stream, "_response", None), stream, socket):
+        if part is not None:
+            part.close()
 
 
 def _output(stream: Any, deadline: float) -> tuple[str, str]:
