@@ -16,6 +16,8 @@ _ID = r"(?P<id>[0-9a-f]{64})"
 _MOUNTED = re.compile(rf"/containers/{_ID}/\S+ /etc/(?:hostname|hosts|resolv\.conf) ")
 _CGROUP = re.compile(rf"(?:/docker[/-]|libpod-){_ID}")
 _SHORT = 12
+_DOCKERS_HOST = "host.docker.internal"
+"""The engine's machine, as containers on it may call it."""
 
 
 class Watched(NamedTuple):
@@ -71,17 +73,17 @@ def serves(facts: Facts, url: Watched) -> bool:
 
 def watched(urls: Sequence[str], engine_host: str) -> tuple[Watched, ...]:
     """``urls`` with their hosts resolved, as far as they resolve."""
-    engine = _engine_addresses(engine_host)
-    return tuple(_watched(url, engine) for url in urls)
+    engine, name = _engine_addresses(engine_host), urlsplit(engine_host).hostname or _DOCKERS_HOST
+    return tuple(_watched(url, engine, name) for url in urls)
 
 
-def _watched(url: str, engine: frozenset[str] | None) -> Watched:
+def _watched(url: str, engine: frozenset[str] | None, engine_name: str) -> Watched:
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or {"https": 443}.get(parts.scheme, 80)
     addresses = _resolve(host)
     on_engine = any(map(_is_ours, addresses)) if engine is None else bool(addresses & engine)
-    return Watched(url, host, port, addresses, on_engine)
+    return Watched(url, host, port, addresses, on_engine or host == engine_name)
 
 
 def _engine_addresses(engine_host: str) -> frozenset[str] | None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chaoskit.targets.docker_exclusion import Watched, exclusion, own_container, serves
+from chaoskit.targets.docker_exclusion import watched as resolved
 
 ID = "a" * 64
 OTHER = "b" * 64
@@ -118,3 +119,28 @@ HOST = f"80 27 0:55 / /var/lib/docker/containers/{OTHER}/mounts/shm rw,nosuid - 
 )
 def test_a_process_finds_the_container_it_runs_in(mountinfo: str, cgroup: str, own: str) -> None:
     assert own_container(mountinfo, cgroup) == own
+
+
+@pytest.mark.parametrize(
+    ("url", "engine", "on_engine"),
+    [
+        ("http://127.0.0.1:9090", "unix:///var/run/docker.sock", True),
+        ("http://127.0.0.1:9090", "tcp://127.0.0.1:2375", True),
+        ("http://127.0.0.1:9090", "tcp://192.0.2.7:2376", False),
+        ("http://192.0.2.7:9090", "tcp://192.0.2.7:2376", True),
+        ("http://192.0.2.7:9090", "ssh://ops@192.0.2.7:22", True),
+        ("http://192.0.2.7:9090", "unix:///var/run/docker.sock", False),
+        ("http://host.docker.internal:9090", "unix:///var/run/docker.sock", True),
+        ("https://docker-3.invalid/prometheus", "ssh://docker-3.invalid", True),
+    ],
+)
+def test_a_url_is_on_the_engines_machine_when_their_addresses_or_names_meet(
+    url: str, engine: str, on_engine: bool
+) -> None:
+    (one,) = resolved([url], engine)
+    assert one.on_engine is on_engine
+
+
+def test_the_port_of_a_url_is_that_of_its_scheme_when_none_is_written() -> None:
+    ports = [one.port for one in resolved(["http://127.0.0.1", "https://127.0.0.1", "http://127.0.0.1:9"], "unix:///x")]
+    assert ports == [80, 443, 9]
