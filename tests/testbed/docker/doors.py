@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -28,22 +29,28 @@ def listening() -> Iterator[tuple[str, int]]:
 
 
 @contextmanager
-def forwarded_engine() -> Iterator[str]:
+def forwarded_engine(tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The real engine behind a TCP port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as open_:
-        accepting = Thread(target=_accept, args=(listener, open_), daemon=True)
+        accepting = Thread(target=_accept, args=(listener, open_, tls), daemon=True)
         accepting.start()
         yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
         accepting.join(2)
 
 
-def _accept(listener: socket.socket, open_: ExitStack) -> None:
+def _accept(listener: socket.socket, open_: ExitStack, tls: ssl.SSLContext | None) -> None:
     while True:
         try:
             near, _ = listener.accept()
         except OSError:
             return
+        if tls is not None:
+            try:
+                near = tls.wrap_socket(near, server_side=True)
+            except OSError:
+                near.close()
+                continue
         far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         far.connect(ENGINE_SOCKET)
         open_.callback(near.close)
@@ -57,6 +64,38 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         while piece := source.recv(65536):
             sink.sendall(piece)
         sink.shutdown(socket.SHUT_WR)
+
+
+class Certificates:
+    """An authority, a server of 127.0.0.1 and a client, as files named the way Docker wants them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=authority",
+                 "-keyout", str(folder / "ca-key.pem"), "-out", str(folder / "ca.pem"))  # fmt: skip
+        self._sign("server", "server.pem", "server-key.pem", "subjectAltName=IP:127.0.0.1")
+        self._sign("client", "cert.pem", "key.pem", "extendedKeyUsage=clientAuth")
+
+    def server(self) -> ssl.SSLContext:
+        """Lets in only who has a certificate of the authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.folder / "server.pem", self.folder / "server-key.pem")
+        context.load_verify_locations(self.folder / "ca.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def _sign(self, name: str, certificate: str, key: str, extension: str) -> None:
+        request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
+        extensions.write_text(extension)
+        _openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
+                 "-keyout", str(self.folder / key), "-out", str(request))  # fmt: skip
+        _openssl("x509", "-req", "-in", str(request), "-days", "2", "-CA", str(self.folder / "ca.pem"),
+                 "-CAkey", str(self.folder / "ca-key.pem"), "-CAcreateserial",
+                 "-extfile", str(extensions), "-out", str(self.folder / certificate))  # fmt: skip
+
+
+def _openssl(*words: str) -> None:
+    subprocess.run(["openssl", *words], capture_output=True, check=True, timeout=60)
 
 
 def sshd_missing() -> str:
@@ -148,16 +187,36 @@ class SshServer:
         wrapper.chmod(0o755)
 
 
+_DISCOVER = """
+import sys, time
+from chaoskit.domain.errors import TargetError
+from chaoskit.domain.targeting import DockerSelector
+from chaoskit.targets.docker import DockerSource
+try:
+    source = DockerSource(DockerSelector(names=("*",)), default_host=sys.argv[1])
+    source.discover()
+    print("found", flush=True)
+    time.sleep(float(sys.argv[2]))
+    source.close()
+except TargetError as error:
+    print(type(error).__name__, error)
+"""
+
+
 def discover_as_nobody(host: str, timeout: float = 60) -> str:
     """What a user without any rights is told by a source for ``host``."""
-    program = (
-        "import sys; from chaoskit.domain.targeting import DockerSelector\n"
-        "from chaoskit.domain.errors import TargetError\n"
-        "from chaoskit.targets.docker import DockerSource\n"
-        "try: DockerSource(DockerSelector(names=('*',)), default_host=sys.argv[1]).discover()\n"
-        "except TargetError as error: print(type(error).__name__, error)\n"
-    )
     nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    argv = [*nobody, sys.executable, "-c", program, host]
+    argv = [*nobody, sys.executable, "-c", _DISCOVER, host, "0"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False, cwd="/")
     return done.stdout + done.stderr
+
+
+@contextmanager
+def open_and_wait(host: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that has a source open for ``host``; killed afterwards."""
+    argv = [sys.executable, "-c", _DISCOVER, host, "60"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "found\n"
+        yield process
+        process.kill()

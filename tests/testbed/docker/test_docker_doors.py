@@ -1,6 +1,7 @@
 """The engine behind other doors: over TCP and ssh all works; behind closed ones the reason is told in time."""
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -23,16 +24,18 @@ from chaoskit.faults.instance_kill import InstanceKill
 from chaoskit.faults.instance_pause import InstancePause
 from chaoskit.faults.network_disconnect import NetworkDisconnect
 from chaoskit.targets.docker import DockerSource
-from tests.contract import TAG
+from tests.contract import TAG, eventually
 from tests.testbed.docker.conftest import Place
 from tests.testbed.docker.docker_parts import container, docker, inspect
 from tests.testbed.docker.doors import (
     ENGINE_SOCKET,
+    Certificates,
     SshServer,
     discover_as_nobody,
     forwarded_engine,
     free_port,
     listening,
+    open_and_wait,
     sshd_missing,
 )
 
@@ -87,6 +90,50 @@ def all_works_at(host: str, container_id: str) -> None:
 def test_all_works_over_tcp(web: str) -> None:
     with forwarded_engine() as host:
         all_works_at(host, web)
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    if shutil.which("openssl") is None:
+        pytest.skip("missing capability: the openssl command (Debian package openssl)")
+    return Certificates(tmp_path)
+
+
+def test_all_works_over_tls(web: str, certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(certificates.folder))
+    with forwarded_engine(certificates.server()) as host:
+        all_works_at(host, web)
+        name = inspect(web)["Name"].removeprefix("/")
+        with source(host, name) as it:
+            (ref,) = it.discover()
+            with it.open(ref) as target:
+                (by_hand,) = InstancePause().prepare(target, TAG).by_hand()
+        assert subprocess.run(["sh", "-c", by_hand.replace(" unpause ", " inspect ")], check=False).returncode == 0
+
+
+def test_a_server_whose_certificate_is_not_trusted(
+    docker_engine: None,
+    certificates: Certificates,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = Certificates(tmp_path_factory.mktemp("other"))
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(other.folder))
+    with forwarded_engine(certificates.server()) as host:
+        error = trouble(host)
+    assert isinstance(error, Unreachable)
+    assert "DOCKER_CERT_PATH" in str(error)
+
+
+def test_no_ssh_outlives_a_killed_runner(web: str, server: SshServer) -> None:
+    with open_and_wait(f"ssh://127.0.0.1:{server.port}") as runner:
+        mine = ["pgrep", "--parent", str(runner.pid), "--exact", "ssh"]
+        children = subprocess.run(mine, capture_output=True, text=True, check=True, timeout=10).stdout.split()
+        runner.kill()
+        runner.wait(10)
+        assert eventually(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in children))
 
 
 def test_all_works_over_ssh(web: str, server: SshServer) -> None:

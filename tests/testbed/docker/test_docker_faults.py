@@ -4,16 +4,20 @@ import re
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
 from chaoskit.domain.errors import Unsupported
-from chaoskit.domain.ports import Fault, Injection, Target, lifecycle
+from chaoskit.domain.ports import Fault, Injection, Residue, Target, TargetRef, lifecycle
+from chaoskit.domain.targeting import DockerSelector
 from chaoskit.faults.instance_kill import InstanceKill
 from chaoskit.faults.instance_pause import InstancePause
 from chaoskit.faults.instance_restart import InstanceRestart
 from chaoskit.faults.instance_stop import InstanceStop
 from chaoskit.faults.network_disconnect import NetworkDisconnect
+from chaoskit.targets.docker import DockerSource
 from tests.contract import TAG, eventually, restored
 from tests.testbed.docker.conftest import Place
 from tests.testbed.docker.docker_parts import (
@@ -150,6 +154,26 @@ def test_a_crash_is_answered_by_the_policy_and_the_note_says_so(place: Place) ->
         assert injection.effect(target).bit is True
         assert injection.drift(target) == ""
         assert injection.revert(target) == "was already running again, restarted by its policy (always)"
+
+
+def test_a_crash_that_is_undone_at_once_is_not_taken_for_none(place: Place) -> None:
+    with container(place.image, "--network", place.plain, "--restart", "always") as made, opened(made) as target:
+        injection = InstanceKill(via="process").prepare(target, TAG)
+        for _ in range(5):
+            injection.inject(target)
+            assert "nothing to undo" not in injection.revert(target)
+            assert injection.verify(target) == ()
+
+
+@pytest.mark.parametrize("fault", [InstanceKill(), InstanceStop.model_validate({"grace": "0s"})], ids=lambda f: f.kind)
+def test_the_restart_policy_is_in_force_again_after_the_undo(fault: Fault, place: Place) -> None:
+    """Engines suspend it until the next start, and show nothing of that."""
+    with container(place.image, "--restart", "unless-stopped") as made, opened(made) as target:
+        injection = fault.prepare(target, TAG)
+        injection.inject(target)
+        injection.revert(target)
+        lifecycle(target).crash("KILL")
+        assert eventually(lambda: running(made))
 
 
 # --- under way when the runner died -------------------------------------------------------------------------
@@ -325,3 +349,26 @@ def test_the_default_bridge_and_its_fixed_host_port_come_back(place: Place) -> N
         assert injection.verify(target) == ()
         assert eventually(lambda: answers("127.0.0.1", port))
         assert target.run("ip", "route").stdout.startswith(route)
+
+
+# --- many at once -------------------------------------------------------------------------------------------
+
+
+def test_many_targets_are_broken_and_mended_at_once_over_one_connection(place: Place) -> None:
+    label = unique("crowd")
+    with ExitStack() as crowd:
+        for _ in range(6):
+            crowd.enter_context(container(place.image, "--network", place.plain, "--label", f"crowd={label}"))
+        selector = DockerSelector(labels={"crowd": label})
+        source = crowd.enter_context(DockerSource(selector, default_host=None))
+
+        def break_and_mend(ref: TargetRef) -> Residue:
+            with source.open(ref) as target:
+                injection = InstancePause().prepare(target, TAG)
+                injection.inject(target)
+                assert injection.effect(target).bit is True
+                injection.revert(target)
+                return injection.verify(target)
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(break_and_mend, source.discover())) == [()] * 6
