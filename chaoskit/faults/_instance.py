@@ -20,7 +20,9 @@ from chaoskit.domain.ports import (
 )
 from chaoskit.domain.quantities import Duration
 
-Grace = Annotated[Duration, Field(ge=0, le=300)]
+Grace = Annotated[
+    Duration, Field(ge=0, le=300, description="How long it may take to end before it is killed.", examples=["10s"])
+]
 """Seconds between the request to end and SIGKILL."""
 
 RENEWED = "addresses and host ports that the engine chose by itself may come back different"

@@ -11,7 +11,11 @@ from chaoskit.domain.ports import Capability, Fault
 from chaoskit.faults._instance import RENEWED, InstanceInjection, attachments, bring_back, stoppable
 from chaoskit.faults._signals import ENDING, parse_signal
 
-Signal = Annotated[str, BeforeValidator(parse_signal), Field(examples=["KILL", "TERM", "QUIT"])]
+Signal = Annotated[
+    str,
+    BeforeValidator(parse_signal),
+    Field(description="The name of the signal, with or without SIG.", examples=["KILL", "TERM", "QUIT"]),
+]
 Via = Literal["engine", "process"]
 
 _ENDS_WITHIN = 10.0
@@ -102,7 +106,7 @@ class InstanceKill(Fault):
     )
 
     signal: Signal = "KILL"
-    via: Via = "engine"
+    via: Via = Field(default="engine", description="Who sends it: the engine, or chaoskit as a process of the host.")
 
     def prepare(self, target: Target, tag: str) -> KillInjection:
         """Look at the instance. Raises Unsupported when it could not be hit so, or not be put back."""

@@ -106,7 +106,9 @@ class NetworkDisconnect(Fault):
     injection: ClassVar[type[DisconnectInjection]] = DisconnectInjection
     examples: ClassVar[Sequence[Mapping[str, object]]] = ({}, {"network": "backend"})
 
-    network: Annotated[str, Field(min_length=1, examples=["backend"])] | None = None
+    network: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="The network to detach from; all of them when not written.", examples=["backend"]
+    )
 
     def prepare(self, target: Target, tag: str) -> DisconnectInjection:
         """Look at the attachments. Raises Unsupported when there are none, or one that could not be made again."""

@@ -185,9 +185,15 @@ class ProcessKill(Fault):
         {"signal": "TERM", "supervised": True},
     )
 
-    signal: Annotated[str, BeforeValidator(parse_ending_signal), Field(examples=["KILL", "TERM"])] = "KILL"
-    restart: Argv | Literal["same"] | None = None
-    supervised: bool = False
+    signal: Annotated[str, BeforeValidator(parse_ending_signal)] = Field(
+        default="KILL", description="The name of a signal that ends a process.", examples=["KILL", "TERM"]
+    )
+    restart: Argv | Literal["same"] | None = Field(
+        default=None,
+        description="The command that starts it again, as a list, or same for its own.",
+        examples=[["/usr/sbin/nginx"], "same"],
+    )
+    supervised: bool = Field(default=False, description="Whether somebody else starts it again.", examples=[True])
 
     @model_validator(mode="after")
     def _one_undo(self) -> Self:
