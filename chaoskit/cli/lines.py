@@ -62,7 +62,7 @@ class Lines:
         now = self._time.now()
         self._say_what_waits(now)
         self._progress.begin(name, now, until)
-        self._say(now, "phase", phase_text(self._progress, now))
+        self._say(now, "phase", phase_text(self._progress))
 
     def reading(self, reading: Reading) -> None:
         """A probe was read."""

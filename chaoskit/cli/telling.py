@@ -23,15 +23,16 @@ MOST_CHECKS = 6
 MOST_NAMES = 5
 
 
-def phase_text(progress: Progress, now: float) -> str:
+def phase_text(progress: Progress) -> str:
     """The phase that begins now, with how long it may last."""
-    lasting = "" if progress.phase_until is None else format_duration(round(progress.phase_until - now, 1))
-    outstanding = sum(one.restored_at is None for one in progress.injections.values())
+    experiment, injections = progress.experiment, progress.injections.values()
+    longest = max((one.duration for one in injections), default=0.0)
+    outstanding = sum(one.restored_at is None for one in injections)
     told = {
-        "baseline": f"every check must hold for {lasting}",
-        "observe": f"for {lasting}",
-        "rollback": f"undoing {outstanding} of {plural(len(progress.injections), 'injection')}",
-        "recovery": f"watching until every check holds again, for {lasting} at most",
+        "baseline": f"every check must hold for {format_duration(experiment.sampling.baseline)}",
+        "observe": f"for {format_duration(longest)}",
+        "rollback": f"undoing {outstanding} of {plural(len(injections), 'injection')}",
+        "recovery": f"every check must hold again within {format_duration(experiment.expect.recover_within)}",
     }
     name = progress.phase or ""
     return f"{name}: {told[name]}" if name in told else name

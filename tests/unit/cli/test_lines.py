@@ -72,7 +72,7 @@ def test_a_whole_run_is_told_in_order_with_utc_time_offset_and_word(log: Log) ->
         "inject",
         "observe: for 1m",
         "rollback: undoing 1 of 1 injection",
-        "recovery: watching until every check holds again, for 30s at most",
+        "recovery: every check must hold again within 30s",
     ]
     assert log.of("fault") == [
         "1 injection intended: instance.kill on web-1",
