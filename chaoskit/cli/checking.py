@@ -6,12 +6,11 @@ import sys
 from chaoskit.cli.common import print_json, variables_of
 from chaoskit.domain.errors import Exit, InvalidInput
 from chaoskit.domain.ports import Fault
+from chaoskit.files.loader import load
 
 
 def validate(args: argparse.Namespace) -> int:
     """Check every file and show every problem of each; exit 2 when any has one."""
-    from chaoskit.files.loader import load
-
     variables = variables_of(args)
     results: dict[str, list[str]] = {}
     for path in args.files:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoskit.domain.errors import InvalidInput
-from chaoskit.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from chaoskit.settings import Settings
     from chaoskit.store.store import Store
 
 
-def settings_of(args: argparse.Namespace) -> Settings:
+def settings_of(args: argparse.Namespace) -> "Settings":
     """The settings of the file and the environment, with what the command line overrides."""
+    from chaoskit.settings import load_settings
+
     settings = load_settings(args.config, os.environ)
     overrides: dict[str, Path] = {}
     if args.store:
@@ -27,7 +29,7 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 
 @contextmanager
-def opened_store(settings: Settings) -> Iterator["Store"]:
+def opened_store(settings: "Settings") -> Iterator["Store"]:
     """The store, closed at the end. Raises StoreFailed."""
     from chaoskit.store.store import Store
 

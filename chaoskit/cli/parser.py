@@ -1,6 +1,7 @@
 """What can be typed. Imports nothing but argparse; a command's own module is imported when it is chosen."""
 
 import argparse
+import gc
 import importlib
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -52,7 +53,9 @@ def _lazy(path: str) -> Callable[[argparse.Namespace], int]:
     module, _, function = path.partition(":")
 
     def handle(args: argparse.Namespace) -> int:
-        code: int = getattr(importlib.import_module(f"chaoskit.cli.{module}"), function)(args)
+        command = getattr(importlib.import_module(f"chaoskit.cli.{module}"), function)
+        gc.enable()
+        code: int = command(args)
         return code
 
     return handle
