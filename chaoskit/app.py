@@ -95,7 +95,8 @@ def prepare_plan(plan: Plan, settings: Settings) -> Ready:
 def _ready(loaded: LoadedExperiment, settings: Settings, seed: str) -> Ready:
     experiment = loaded.experiment
     prometheus = prometheus_of(experiment, settings.prometheus, loaded.path)
-    probes = probes_of(experiment, prometheus)
+    scrape = scrape_interval(prometheus) if experiment.needs_prometheus else None
+    probes = probes_of(experiment, prometheus, scrape)
     brief = Brief(
         experiment=experiment,
         faults=loaded.faults,
@@ -104,7 +105,7 @@ def _ready(loaded: LoadedExperiment, settings: Settings, seed: str) -> Ready:
         sha256=loaded.sha256,
         seed=seed,
         protected=settings.protected,
-        scrape=scrape_interval(prometheus) if experiment.needs_prometheus else None,
+        scrape=scrape,
         slowest_abort_probe=max((probe.bound for key, probe in probes.items() if key.role == "abort"), default=0.0),
     )
     watched = [prometheus.url] if prometheus is not None else []

@@ -54,18 +54,32 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def probes_of(experiment: Experiment, prometheus: Prometheus | None) -> dict[Key, Probe]:
-    """A probe for every check, abort condition and expected alert."""
-    specs: list[tuple[Key, ProbeSpec]] = [(Key("check", c.name), c) for c in experiment.steady_state]
-    specs += [(Key("abort", rule.title), rule) for rule in experiment.watched]
-    specs += [(Key("detection", a.alert), ProbeSpec(promql=alert_query(a))) for a in experiment.expect.alerts]
-    return {key: _probe(spec, prometheus) for key, spec in specs}
+LEAST_FRESH = 15.0
+FRESH_WHEN_UNTOLD = 60.0
+FRESH_ALERTS = 300.0
+"""Seconds. Rules are evaluated once a minute by default, so a firing alert writes its series no more often."""
 
 
-def _probe(spec: ProbeSpec, prometheus: Prometheus | None) -> Probe:
+def probes_of(experiment: Experiment, prometheus: Prometheus | None, scrape: float | None) -> dict[Key, Probe]:
+    """A probe for every check, abort condition and expected alert.
+
+    A sample may be three scrapes old (``scrape`` is the interval in seconds, where it is known), at least 15 s, where
+    the file does not say ``fresh_within``.
+    """
+    fresh = FRESH_WHEN_UNTOLD if scrape is None else max(LEAST_FRESH, 3 * scrape)
+    probes = {Key("check", check.name): _probe(check, prometheus, fresh) for check in experiment.steady_state}
+    probes |= {Key("abort", rule.title): _probe(rule, prometheus, fresh) for rule in experiment.watched}
+    for alert in experiment.expect.alerts:
+        spec = ProbeSpec(promql=alert_query(alert))
+        probes[Key("detection", alert.alert)] = _probe(spec, prometheus, max(fresh, FRESH_ALERTS))
+    return probes
+
+
+def _probe(spec: ProbeSpec, prometheus: Prometheus | None, fresh_within: float) -> Probe:
     from chaoskit.probes.build import build
 
-    return build(spec, wants_number=isinstance(spec, Check) and spec.stated, prometheus=prometheus)
+    wants_number = isinstance(spec, Check) and spec.stated
+    return build(spec, wants_number=wants_number, prometheus=prometheus, fresh_within=fresh_within)
 
 
 def prometheus_of(experiment: Experiment, configured: Prometheus | None, path: str) -> Prometheus | None:

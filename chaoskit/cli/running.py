@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from chaoskit.engine.recorder import Narrator
 from chaoskit.files.source import read_text
 from chaoskit.settings import Settings
 
+Again = Callable[[str], None]
+
 
 def run(args: argparse.Namespace) -> int:
     """Run an experiment; the exit code is the verdict's."""
@@ -31,11 +33,14 @@ def run(args: argparse.Namespace) -> int:
     promised = _read_plan(args.plan) if args.plan else None
     ready = app.prepare_plan(promised, settings) if promised else _ready(args, settings)
     halt = Halt()
-    with opened_store(settings) as store, stopped_by_signals(halt, still_rolling_back):
-        run_id = app.new_run_id(RealClock().utc())
-        with _narrator(args, ready, run_id) as narrator:
-            origin = app.Origin(trigger=os.environ.get("CHAOSKIT_TRIGGER", "cli"), command=_command(args, ready))
-            finished = app.run(ready, run_id, store, settings, halt, narrator, origin, promised)
+    run_id = app.new_run_id(RealClock().utc())
+    origin = app.Origin(trigger=os.environ.get("CHAOSKIT_TRIGGER", "cli"), command=_command(args, ready))
+    with (
+        opened_store(settings) as store,
+        _narrator(args, ready, run_id) as (narrator, again),
+        stopped_by_signals(halt, again),
+    ):
+        finished = app.run(ready, run_id, store, settings, halt, narrator, origin, promised)
     _tell(args, finished)
     return finished.judgement.exit_code
 
@@ -51,22 +56,23 @@ def _command(args: argparse.Namespace, ready: app.Ready) -> str:
 
 
 @contextmanager
-def _narrator(args: argparse.Namespace, ready: app.Ready, run_id: str) -> Iterator[Narrator]:
-    """The live display on a terminal, plain lines elsewhere; on standard error when JSON owns standard output."""
+def _narrator(args: argparse.Namespace, ready: app.Ready, run_id: str) -> Iterator[tuple[Narrator, Again]]:
+    """The live display on a terminal, plain lines elsewhere; on standard error when JSON owns standard output.
+
+    With it comes what to do on a signal that comes while the run is already stopping.
+    """
     experiment = ready.brief.experiment
     out = sys.stderr if args.json else sys.stdout
     if args.plain or not out.isatty() or os.environ.get("TERM") == "dumb":
         from chaoskit.cli.lines import Lines
 
-        yield Lines(experiment, run_id, out)
+        with Lines(experiment, run_id, out) as lines:
+            yield lines, still_rolling_back
         return
     from chaoskit.cli.live import Live
 
-    live = Live(experiment, run_id, out)
-    try:
-        yield live
-    finally:
-        live.close()
+    with Live(experiment, run_id, out) as live:
+        yield live, live.again
 
 
 def _tell(args: argparse.Namespace, finished: app.Finished) -> None:

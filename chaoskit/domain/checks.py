@@ -58,7 +58,7 @@ class ProbeSpec(Value):
     command: CommandProbe | None = None
     range: Window | None = None
     reduce: Literal["all", "any", "max", "min", "sum"] | None = None
-    fresh_within: PositiveDuration = 15.0
+    fresh_within: PositiveDuration | None = None
 
     @property
     def source(self) -> str:

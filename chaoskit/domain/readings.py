@@ -67,7 +67,7 @@ def judge_abort(condition: AbortCondition, sample: Sample) -> Judged:
     Of several series, ``reduce: any`` (``all``) means that any (all) of them must exceed it.
     """
     above, below = condition.above, condition.below
-    if above is None and below is None:
+    if (above is None and below is None) or sample.holds is False:
         return _judge_by_probe(sample)
 
     def within(value: float) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 Slug = Annotated[
     str,
@@ -27,7 +27,13 @@ HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+(?:/[^\s]
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
 
 
-Argv = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], Field(min_length=1)]
+def _names_a_program(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if not argv[0]:
+        raise ValueError('the first word is the program and cannot be empty; write for example ["/usr/sbin/nginx"]')
+    return argv
+
+
+Argv = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_names_a_program)]
 
 
 Labels = dict[str, str]

@@ -6,14 +6,15 @@ from chaoskit.domain.errors import InvalidInput
 from chaoskit.domain.ports import Probe
 
 
-def build(spec: ProbeSpec, *, wants_number: bool, prometheus: Prometheus | None) -> Probe:
+def build(spec: ProbeSpec, *, wants_number: bool, prometheus: Prometheus | None, fresh_within: float = 60.0) -> Probe:
     """The probe for ``spec``; ``wants_number`` when a bound judges it. Nothing is asked yet.
 
+    ``fresh_within`` (seconds) is how old a sample of Prometheus may be where ``spec`` does not say.
     Raises InvalidInput for a promql probe without a Prometheus, and for a spec without a probe.
     """
     # Each probe is imported on first use: only promql loads requests, which costs 20 MB and a tenth of a second.
     if spec.promql is not None:
-        return _from_promql(spec, prometheus)
+        return _from_promql(spec, prometheus, fresh_within)
     if spec.http is not None:
         from chaoskit.probes.http import HttpRequestProbe
 
@@ -31,7 +32,7 @@ def build(spec: ProbeSpec, *, wants_number: bool, prometheus: Prometheus | None)
     )
 
 
-def _from_promql(spec: ProbeSpec, prometheus: Prometheus | None) -> Probe:
+def _from_promql(spec: ProbeSpec, prometheus: Prometheus | None, fresh_within: float) -> Probe:
     if prometheus is None:
         raise InvalidInput(
             "a promql check needs a Prometheus; write its address in the file, for example "
@@ -39,4 +40,4 @@ def _from_promql(spec: ProbeSpec, prometheus: Prometheus | None) -> Probe:
         )
     from chaoskit.probes.prometheus import PrometheusProbe
 
-    return PrometheusProbe(spec, prometheus)
+    return PrometheusProbe(spec, prometheus, spec.fresh_within or fresh_within)

@@ -38,13 +38,22 @@ class Advance:
 
 
 class PrometheusProbe:
-    """Asks ``spec.promql`` of ``prometheus``; a range query contributes every point of every series."""
+    """Asks ``spec.promql`` of ``prometheus``; a range query contributes every point of every series.
 
-    def __init__(self, spec: ProbeSpec, prometheus: Prometheus, now: Callable[[], float] = time.monotonic) -> None:
+    ``fresh_within`` is the age in seconds from which a sample is no answer any more.
+    """
+
+    def __init__(
+        self,
+        spec: ProbeSpec,
+        prometheus: Prometheus,
+        fresh_within: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         assert spec.promql is not None
         self._promql = spec.promql
         self._window = spec.range
-        self._fresh_within = spec.fresh_within
+        self._fresh_within = fresh_within
         self._selectors = selectors(spec.promql)
         self._prometheus = prometheus
         self._now = now
