@@ -44,7 +44,9 @@ def exclusion(ref: TargetRef, require_label: str | None, protected: Protection) 
     """Why ``ref`` may not be picked; empty when it may."""
     if ref.exclusion:
         return ref.exclusion
-    if pattern := next((p for p in protected.names if fnmatchcase(ref.name, p)), ""):
+    # A process is called by its name and pid; its name alone is a label.
+    called = (ref.name, ref.labels.get("name", ""))
+    if pattern := next((p for p in protected.names if any(fnmatchcase(name, p) for name in called)), ""):
         return f"protected by name ({pattern})"
     if label := next((w for w in protected.labels if carries(ref.labels, w)), ""):
         return f"protected by label ({label})"

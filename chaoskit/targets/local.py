@@ -69,7 +69,7 @@ class LocalSource:
         identity = local_spawn.name(life)
         return TargetRef(
             id=f"local://{quote(machine())}/{quote(found.name, safe='')}@{identity}.{boot()}",
-            name=found.name,
+            name=f"{found.name}-{found.stat.life.pid}",
             labels=labels,
             identity=identity,
             healthy=not stopped,

@@ -14,6 +14,7 @@ from chaoskit.domain.capabilities import ProcessState
 from chaoskit.domain.errors import AccessDenied, Unsupported
 from chaoskit.domain.targeting import LocalSelector
 
+_LOOKS = 5
 _PROC = Path("/proc")
 _STATE, _PARENT, _FLAGS, _START = 0, 1, 6, 19  # fields of /proc/PID/stat, counted from after the command
 _KERNEL_THREAD = 0x00200000
@@ -145,16 +146,22 @@ def listening_on(port: int) -> set[int]:
     Where several share one socket, it is the one with the lowest pid. Raises AccessDenied when the port is in use
     and its owner is hidden from us.
     """
+    # Sockets are listed first and their owners looked up after; in between, a process may end or replace itself.
+    for _ in range(_LOOKS):
+        owners = _owners(port)
+        if not owners or owners != {None}:
+            return {pid for pid in owners if pid is not None}
+    raise AccessDenied(f"port {port} is served by a process of another user; run chaoskit as root or as that user")
+
+
+def _owners(port: int) -> set[int | None]:
     import psutil
 
-    on_port = [
-        connection
+    return {
+        connection.pid
         for connection in psutil.net_connections("inet")
         if connection.laddr and connection.laddr.port == port and _listens(connection.status, connection.type)
-    ]
-    if on_port and all(connection.pid is None for connection in on_port):
-        raise AccessDenied(f"port {port} is served by a process of another user; run chaoskit as root or as that user")
-    return {connection.pid for connection in on_port if connection.pid is not None}
+    }
 
 
 def _listens(status: str, kind: int) -> bool:

@@ -76,15 +76,17 @@ def test_processes_are_found_by_a_part_of_their_command_line_and_by_name() -> No
         assert pids(found(cmdline=MARK)) == sorted([a.pid, b.pid])
         (ref,) = found(cmdline=f"{MARK}-b")
         assert (ref.name, ref.healthy, ref.condition, ref.exclusion) == (
-            psutil.Process(b.pid).name(),
+            f"{psutil.Process(b.pid).name()}-{b.pid}",
             True,
             "running",
             "",
         )
         assert ref.id.startswith("local://")
-        assert f"/{ref.name}@{ref.identity}." in ref.id
-        assert b.pid in pids(found(name=ref.name))
-        assert found(name=ref.name, cmdline="no such command line") == []
+        program = ref.labels["name"]
+        assert f"/{program}@{ref.identity}." in ref.id
+        assert ref.name.startswith(f"{program}-")
+        assert b.pid in pids(found(name=program))
+        assert found(name=program, cmdline="no such command line") == []
 
 
 def test_a_process_is_found_by_its_port_and_says_so() -> None:
@@ -92,7 +94,8 @@ def test_a_process_is_found_by_its_port_and_says_so() -> None:
         (ref,) = LocalSource(bed.selector).discover()
         assert bed.server is not None
         assert pids([ref]) == [bed.server.pid]
-        assert ref.labels == {"name": ref.name, "port": str(bed.selector.port)}
+        assert ref.name == f"{ref.labels['name']}-{bed.server.pid}"
+        assert ref.labels["port"] == str(bed.selector.port)
 
 
 def test_a_process_in_another_network_namespace_does_not_have_our_port() -> None:
