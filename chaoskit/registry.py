@@ -7,7 +7,6 @@ packages name their classes in the entry-point group ``chaoskit.faults``; they n
 
 import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -60,6 +59,8 @@ class Registry:
         return next((fault for fault in _faults_in(module) if fault.kind == kind), None)
 
     def _built_in(self) -> Iterator[type[Fault]]:
+        import pkgutil
+
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             if not module.name.startswith("_"):  # a helper of other modules

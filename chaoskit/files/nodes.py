@@ -3,6 +3,7 @@
 Refused here: tags, several documents, undefined and recursive aliases, deep nesting, too many values, bad syntax.
 """
 
+import re
 from typing import NamedTuple, TypeAlias
 
 import yaml
@@ -14,6 +15,7 @@ try:
 except ImportError:  # PyYAML without libyaml: slower, says the same
     from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # the two share what yaml.parse needs
 
+_TAG_DIRECTIVE = re.compile(r"^%TAG", re.MULTILINE)  # libyaml needs time by the square of their number
 DEEPEST = 40
 MOST_VALUES = 20_000
 TOO_MANY = f"is where the file passes {MOST_VALUES} values, each use of an alias counted; split the experiment"
@@ -162,6 +164,9 @@ def _place(event: yaml.Event) -> Place:
 
 def compose(text: str) -> tuple[Node | None, list[Problem]]:
     """The tree of ``text`` (None when there is none) and what is wrong with it; problems never raise."""
+    if directive := _TAG_DIRECTIVE.search(text):
+        line = text.count("\n", 0, directive.start()) + 1
+        return None, [Problem((), "%TAG directives are not accepted, nor are tags; remove the line", Place(line, 1))]
     composer = _Composer()
     try:
         for event in yaml.parse(text, Loader=_Loader):

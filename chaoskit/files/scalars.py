@@ -19,7 +19,9 @@ _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _MOST_DIGITS = 18
-_VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
+_VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}$]*))?\})?")
+MOST_FILLED_IN = 1 << 20
+"""The most characters that the variables of one file may bring in."""
 
 
 def typed(text: str) -> str | int | float | bool | None:
@@ -43,26 +45,31 @@ def _finite(number: float) -> float:
     return number
 
 
-def substitute(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+def substitute(text: str, variables: Mapping[str, str], room: int = MOST_FILLED_IN) -> tuple[str, tuple[str, ...]]:
     """``text`` with its variables filled in, and what is wrong with them in finished sentences.
 
     ``${NAME}`` is the variable, ``${NAME:-text}`` has a default for when it is unset or empty, ``$${`` is a plain
-    ``${``, and a ``$`` without a brace means nothing.
+    ``${``, and a ``$`` without a brace means nothing. Variables may bring in up to ``room`` characters.
     """
-    wrong: list[str] = []
+    wrong: dict[str, None] = {}  # in order, each once
 
     def value(match: re.Match[str]) -> str:
+        nonlocal room
         if match.group() == "$${":
             return "${"
         name, default = match.groups()
         found = variables.get(name) if name else None
         if found is None and default is None:
-            wrong.append(_unset(name, variables) if name else _MALFORMED)
-        return found or default or ""
+            wrong[_unset(name, variables) if name else _MALFORMED] = None
+        filled = found or default or ""
+        room -= len(filled)
+        return filled if room >= 0 else ""
 
-    return _VARIABLE.sub(value, text), tuple(wrong)
+    filled_in = _VARIABLE.sub(value, text)
+    return filled_in, tuple(wrong) if room >= 0 else (_TOO_LONG,)
 
 
+_TOO_LONG = f"grows too long; variables may bring {MOST_FILLED_IN} characters into a file at most"
 _MALFORMED = "${ begins a variable; write ${NAME} or ${NAME:-default}, or $${ for a plain ${"
 
 

@@ -53,6 +53,7 @@ def shown(value: Any, written: str | None = None) -> str:
 
 def nearest(word: str, known: Sequence[str]) -> str | None:
     """The one of ``known`` that ``word`` was probably meant for, in upper or lower case, or None."""
+    known = known[:_MOST_COMPARED]
     lowered = {one.lower(): one for one in known}
     found = get_close_matches(word, known, n=1)
     found = found or [lowered[one] for one in get_close_matches(word.lower(), lowered, n=1)]
@@ -72,6 +73,7 @@ def wrong_kind(finding: Finding, wanted: str) -> str:
 
 
 _LONGEST = 60
+_MOST_COMPARED = 200
 _NOUNS = {
     "int": "a whole number",
     "int_from_float": "a whole number",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from chaoskit.files.nodes import DEEPEST, MOST_VALUES, TOO_DEEP, TOO_MANY, Fatal, Node, Scalar, Sequence, compose
 from chaoskit.files.nodes import Mapping as MappingNode
 from chaoskit.files.places import Data, Path, Place, Problem, printable
-from chaoskit.files.scalars import substitute, typed, unsafe
+from chaoskit.files.scalars import MOST_FILLED_IN, substitute, typed, unsafe
 
 EMPTY = "holds no experiment; begin it with apiVersion: chaoskit/v1"
 NOT_A_MAPPING = "is not a mapping; begin the file with apiVersion: chaoskit/v1 and more lines of the form key: value"
@@ -82,6 +82,7 @@ class _Reader:
         self._variables = variables
         self._problems = problems
         self._waiting: list[_Waiting] = []
+        self._room = MOST_FILLED_IN
 
     def read(self, root: Node) -> Data:
         """The data of the tree. Raises Fatal when aliases make it too large or too deep."""
@@ -126,12 +127,19 @@ class _Reader:
                 self._problems.append(Problem(here, text, key.place))
         return pairs
 
+    def _filled_in(self, text: str) -> tuple[str, tuple[str, ...]]:
+        if self._variables is None or "${" not in text:
+            return text, ()
+        filled_in, wrong = substitute(text, self._variables, self._room)
+        self._room -= max(0, len(filled_in) - len(text))
+        return filled_in, wrong
+
     def _varying_key(self, key: Node) -> str:
         varies = self._variables is not None and isinstance(key, Scalar) and "${" in key.text
         return "a key cannot come from a variable; only values can, write the key out" if varies else ""
 
     def _scalar(self, node: Scalar, path: Path) -> Data:
-        text, wrong = (node.text, ()) if self._variables is None else substitute(node.text, self._variables)
+        text, wrong = self._filled_in(node.text)
         if bad := unsafe(text):
             wrong = (*wrong, bad)
         self._problems.extend(Problem(path, sentence, node.place) for sentence in wrong)

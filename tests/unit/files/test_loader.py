@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,23 @@ def test_an_experiment_whose_text_holds_a_dollar_and_a_brace_survives_json() -> 
 def test_json_is_accepted_as_it_stands() -> None:
     document = json.loads(loaded(GOOD).experiment.model_dump_json(by_alias=True))
     assert loaded(json.dumps(document, indent=2)).experiment == loaded(GOOD).experiment
+
+
+NOT_NEEDED = (
+    "docker", "requests", "rich", "jinja2", "sqlalchemy", "psutil", "prometheus_api_client", "platformdirs", "tomllib",
+    "pkgutil", "difflib", "chaoskit.files.problems", "chaoskit.files.sentences", "chaoskit.files.meanings",
+    "chaoskit.files.schema", "chaoskit.settings",
+)  # fmt: skip
+
+
+def test_loading_a_good_file_imports_nothing_it_does_not_need() -> None:
+    program = (
+        "import sys; from chaoskit.files.loader import load; load(sys.argv[1], variables={});"
+        f"print([name for name in {NOT_NEEDED} if name in sys.modules])"
+    )
+    file = Path(__file__).parents[2] / "data/experiments/good/least.yaml"
+    argv = [sys.executable, "-c", program, str(file)]
+    assert subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout.strip() == "[]"
 
 
 # --- bad files ------------------------------------------------------------------------------------------------
@@ -481,6 +501,15 @@ def test_more_problems_than_a_person_can_read_are_counted() -> None:
     found = problems(GOOD + "".join(f"x{number}: 1\n" for number in range(500)))
     assert len(found) == 201
     assert found[-1] == "f: 300 more problems are not shown; mend these first"
+
+
+def test_many_names_that_are_not_declared_cost_little_time() -> None:
+    targets = ", ".join(f"t{number}: {{local: {{port: 1}}}}" for number in range(1500))
+    steps = "".join(f"  - {{kind: k{number}, target: y{number}, duration: 1s}}\n" for number in range(1500))
+    text = GOOD[: GOOD.index("targets:")] + f"targets: {{{targets}}}\nfaults:\n{steps}"
+    start = time.process_time()
+    assert len(problems(text)) == 201
+    assert time.process_time() - start < 4
 
 
 def test_names_in_messages_cannot_steer_the_terminal() -> None:

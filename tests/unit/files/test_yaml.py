@@ -185,6 +185,8 @@ REFUSALS = [
     ("a: [*x]", ["f:1:5: a.0: *x stands for nothing; define it earlier in the file with &x"]),
     ("a: &x {b: *x}", ["f:1:11: a.b: *x stands inside of what it stands for; write the value out"]),
     ("&x a: 1\nb: &y [&z [*y]]", ["f:2:12: b.0.0: *y stands inside of what it stands for; write the value out"]),
+    # directives
+    ("%TAG ! x\n---\na: !b 1", ["f:1:1: %TAG directives are not accepted, nor are tags; remove the line"]),
     # documents
     ("a: 1\n---\nb: 2", ["f:2:1: begins a second document; keep one experiment in a file"]),
     # syntax
@@ -299,9 +301,9 @@ def bomb() -> str:
 
 
 def test_an_alias_bomb_is_refused_fast() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     problems = said(bomb())
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     assert len(problems) == 1
     assert problems[0].endswith(
         "is where the file passes 20000 values, each use of an alias counted; split the experiment"
