@@ -13,6 +13,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from weakref import finalize
 
 from chaoskit.domain.errors import Unreachable, Unsupported
 
@@ -56,6 +57,8 @@ class SshBridge:
         if shutil.which("ssh") is None:
             raise Unreachable(f"{url} needs the ssh command, which is not installed; install an OpenSSH client")
         self._folder = Path(tempfile.mkdtemp(prefix="chaoskit-ssh-"))
+        # Also at the end of a process that never closed it.
+        self._remove_folder = finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._complaints = (self._folder / "stderr").open("ab")
         self._heard = 0
         self._children: list[subprocess.Popen[bytes]] = []
@@ -85,7 +88,7 @@ class SshBridge:
         for child in self._children:
             _end(child)
         self._complaints.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove_folder()
 
     def _serve(self) -> None:
         while True:
