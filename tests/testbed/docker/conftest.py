@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import pytest
 
+from chaoskit.domain.ports import Target
+
 pytest.register_assert_rewrite("tests.contract")
 
 from tests.testbed.docker import docker_parts as parts  # noqa: E402 - assertions are rewritten at import
@@ -34,3 +36,17 @@ def place(docker_engine: None) -> Iterator[Place]:
         parts.docker("pause", paused)
         yield Place(image, plain, subnet, (running, paused))
         parts.docker("unpause", paused)
+
+
+@pytest.fixture
+def web(place: Place) -> Iterator[str]:
+    """A container on the network whose subnet the engine chose."""
+    with parts.container(place.image, "--network", place.plain) as made:
+        yield made
+
+
+@pytest.fixture
+def target(web: str) -> Iterator[Target]:
+    """That container, open; a module may give another ``web``."""
+    with parts.opened(web) as it:
+        yield it

@@ -121,6 +121,11 @@ def container(image: str, *options: str, script: str = ENDS_ON_TERM) -> Iterator
         subprocess.run(["docker", "rm", "--force", "--volumes", made], capture_output=True, timeout=60, check=False)
 
 
+def running(container_id: str) -> bool:
+    """Whether the engine says so."""
+    return bool(inspect(container_id)["State"]["Running"])
+
+
 def answers(address: str, port: int = PORT) -> bool:
     """Whether a web server answers there, asked once."""
     connection = HTTPConnection(address, port, timeout=0.5)

@@ -212,10 +212,12 @@ def discover_as_nobody(host: str, timeout: float = 60) -> str:
 
 
 @contextmanager
-def open_and_wait(host: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that has a source open for ``host``; killed afterwards."""
+def open_and_wait(host: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that has a source open for ``host``; killed afterwards. Temporary files go to ``folder``."""
     argv = [sys.executable, "-c", _DISCOVER, host, "60"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "found\n"
         yield process

@@ -26,7 +26,7 @@ from chaoskit.faults.network_disconnect import NetworkDisconnect
 from chaoskit.targets.docker import DockerSource
 from tests.contract import TAG, eventually
 from tests.testbed.docker.conftest import Place
-from tests.testbed.docker.docker_parts import container, docker, inspect
+from tests.testbed.docker.docker_parts import docker, inspect
 from tests.testbed.docker.doors import (
     ENGINE_SOCKET,
     Certificates,
@@ -48,12 +48,6 @@ def trouble(host: str | None, timeout: float = 10.0) -> TargetError:
     with source(host, timeout=timeout) as it, pytest.raises(TargetError) as caught:
         it.discover()
     return caught.value
-
-
-@pytest.fixture
-def web(place: Place) -> Iterator[str]:
-    with container(place.image, "--network", place.plain) as made:
-        yield made
 
 
 @pytest.fixture
@@ -127,8 +121,8 @@ def test_a_server_whose_certificate_is_not_trusted(
     assert "DOCKER_CERT_PATH" in str(error)
 
 
-def test_no_ssh_outlives_a_killed_runner(web: str, server: SshServer) -> None:
-    with open_and_wait(f"ssh://127.0.0.1:{server.port}") as runner:
+def test_no_ssh_outlives_a_killed_runner(web: str, server: SshServer, tmp_path: Path) -> None:
+    with open_and_wait(f"ssh://127.0.0.1:{server.port}", tmp_path) as runner:
         mine = ["pgrep", "--parent", str(runner.pid), "--exact", "ssh"]
         children = subprocess.run(mine, capture_output=True, text=True, check=True, timeout=10).stdout.split()
         runner.kill()

@@ -28,12 +28,6 @@ def web(place: Place) -> Iterator[str]:
         yield made
 
 
-@pytest.fixture
-def target(web: str) -> Iterator[Target]:
-    with opened(web) as it:
-        yield it
-
-
 def state_of(container_id: str) -> dict[str, Any]:
     state: dict[str, Any] = inspect(container_id)["State"]
     return state
