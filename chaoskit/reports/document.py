@@ -138,6 +138,11 @@ class Chart:
     described: str
 
     @property
+    def bounds(self) -> tuple[str, ...]:
+        """The names of the lines, for where there is no room beside them."""
+        return tuple(threshold.label for threshold in self.thresholds if threshold.label)
+
+    @property
     def numeric(self) -> bool:
         """Whether any reading has a number, so that there is a line to draw."""
         return any(drawable(reading) for reading in self.readings)

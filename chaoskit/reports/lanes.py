@@ -22,7 +22,8 @@ MOST_LANES = 20
 _HEAD = 20.0
 _PHASE = 22.0
 _LANE = 30.0
-_EVENTS = 38.0
+_EVENTS = 44.0
+_GAP = 8.0
 _TIMES = 20.0
 _LABEL_WIDTH = 46
 # In percent of the width: the room that the name of a phase needs beside its bar on the narrowest screen.
@@ -34,7 +35,7 @@ _MOST_TICKS = 400
 def timeline(one: Timeline, key: str) -> str:
     """The picture of ``one``; ``key`` makes its ids unique within the page."""
     shown = one.lanes[:MOST_LANES]
-    faults_top = _HEAD + _PHASE * len(one.phases) + (_HEAD if shown else 0)
+    faults_top = _HEAD + _PHASE * len(one.phases) + (_HEAD + _GAP if shown else 0)
     more_top = faults_top + _LANE * len(shown)
     events_top = more_top + (_HEAD if len(shown) < len(one.lanes) else 0)
     bottom = events_top + (_EVENTS if one.marks else 0)
@@ -105,11 +106,11 @@ def _undoing(axis: Axis, start: float, end: float, y: float, key: str, hint: str
 
 
 def _events(marks: Sequence[Mark], axis: Axis, top: float, bottom: float) -> list[str]:
-    parts = [label("Events", "0", top + 12, "row-name")]
+    parts = [label("Events", "0", top + 18, "row-name")]
     for mark in _thinned(marks, axis):
         hint = tip(f"{offset(mark.at)} {mark.kind}: {mark.label}")
         x = percent(place(axis, mark.at))
-        parts.append(element("circle", hint, cx=x, cy=top + 26, r=4, class_=f"event {mark.kind}"))
+        parts.append(element("circle", hint, cx=x, cy=top + 33, r=4, class_=f"event {mark.kind}"))
     for mark in [mark for mark in marks if mark.kind in _LOUD][:1]:
         at = place(axis, mark.at)
         parts.append(upright(axis, mark.at, _HEAD, bottom, "stop"))

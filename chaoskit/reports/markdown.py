@@ -87,7 +87,7 @@ def _card(card: Card) -> str:
         reason,
         text(card.description),
         _table(figures),
-        "While the fault is in:",
+        "Steady-state hypothesis:",
         "\n".join(f"- {SIGNS[outcome] if outcome else '(not asked)'} {text(said)}" for outcome, said in card.expected),
         "The run:",
         "\n".join(f"- {name}: {value}" for name, value in _meta(card)),

@@ -33,7 +33,7 @@ def chart(one: Chart) -> str:
         scale = f"values from {humane(min(values), one.unit)} to {humane(max(values), one.unit)}; "
         baseline, worst, final = one.words
         lines.append(f"{scale}baseline {baseline}, worst with the fault in {worst}, at the end {final}")
-    lines += [threshold.label for threshold in one.thresholds if threshold.label]
+    lines += one.bounds
     each = humane_seconds((one.axis.end - one.axis.start) / COLUMNS)
     lines.append(f"from {offset(one.axis.start)} to {offset(one.axis.end)}, {each} a column")
     lines.append("· held  ? unknown  x deviated    F fault in  R rollback  C recovery")

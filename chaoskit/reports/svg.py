@@ -160,7 +160,7 @@ def path(pieces: Iterable[Sequence[tuple[float, float]]], axis: Axis, scale: Sca
 
 def value_ticks(values: Sequence[float], unit: str, count: int = 5) -> list[float]:
     """Round numbers that span ``values``, with zero among them when it is not far; the outer two are the scale."""
-    usable = [value for value in values if abs(value) < _LARGEST] or [0.0]
+    usable = [value if abs(value) > 1 / _LARGEST else 0.0 for value in values if abs(value) < _LARGEST] or [0.0]
     low, high = min(usable), max(usable)
     if 0 < low < high * 0.6:
         low = 0.0

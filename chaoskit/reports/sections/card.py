@@ -5,8 +5,9 @@ from chaoskit.domain.quantities import format_duration
 from chaoskit.domain.readings import Outcome
 from chaoskit.reports.document import Card, Figure
 from chaoskit.reports.view import View
-from chaoskit.reports.wording import claim, moment, oneline, picked, plural, sentence
+from chaoskit.reports.wording import claim, clip, moment, picked, plural, sentence
 
+_REASON_WIDTH = 300
 NOTHING_INJECTED = "nothing was injected"
 
 
@@ -18,7 +19,7 @@ def card(view: View) -> Card:
         verdict=judgement.verdict.value,
         exit_code=int(judgement.exit_code),
         headline=judgement.headline,
-        reason=sentence(oneline(reasons[0])) if reasons else "",
+        reason=sentence(clip(reasons[0], _REASON_WIDTH)) if reasons else "",
         more=f"and {plural(len(reasons) - 1, 'more reason')}, listed below" if len(reasons) > 1 else "",
         title=experiment.title,
         name=experiment.name,

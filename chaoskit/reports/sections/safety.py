@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from chaoskit.domain.checks import AbortCondition
 from chaoskit.domain.history import InjectionRecord
-from chaoskit.domain.humane import NONE, humane, humane_seconds
+from chaoskit.domain.humane import NONE, humane_seconds
 from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import TargetRef
 from chaoskit.domain.quantities import format_duration, format_percent
@@ -230,7 +230,7 @@ def _latency(view: View) -> list[Block]:
     if actual is not None:
         # What is measured begins when the breach is first seen, so the sample's age before that is not part of it.
         predicted = latency.worst - (latency.scrape or 0.0)
-        part = f"{humane(actual / predicted, '%')} of" if predicted else "against"
+        part = f"{actual / predicted:.0%} of" if predicted else "against"
         measured = f"Measured from the breach first seen: {humane_seconds(actual)}"
         blocks.append(Text(f"{measured}, {part} the {humane_seconds(predicted)} predicted for that part."))
     return blocks

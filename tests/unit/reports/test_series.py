@@ -125,3 +125,8 @@ def test_thinning_keeps_the_order_of_time() -> None:
 
 def test_a_moment_outside_the_axis_falls_into_an_outer_column() -> None:
     assert (column(AXIS, -5), column(AXIS, 500), column(Axis(1, 1), 1)) == (0, COLUMNS - 1, 0)
+
+
+def test_of_many_deviations_in_one_place_the_outermost_are_marked() -> None:
+    readings = [at(50 + index * 0.001, value, "deviated") for index, value in enumerate((5.0, 9.0, 2.0, 7.0))]
+    assert {point.value for point in marks(readings, AXIS)} == {9.0, 2.0}

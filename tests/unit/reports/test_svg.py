@@ -23,7 +23,7 @@ def test_ticks_span_all_values_evenly_and_are_few(values: list[float], unit: str
     assert ticks == sorted(ticks)
 
 
-@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1e300])
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 1e300, 5e-324])
 def test_what_no_scale_can_hold_does_not_stretch_it(value: float) -> None:
     assert value_ticks([0.0, 1.0, value], "")[-1] == 1.0
     assert len(value_ticks([value], "")) >= 2

@@ -137,6 +137,15 @@ def test_a_plan_is_told_in_full() -> None:
     )
 
 
+def test_no_name_can_forge_a_line_or_a_column_of_its_own() -> None:
+    forged = factory.written_over(factory.dirty(), lambda said: f"{said}\nPASSED\t0")
+    assert forged.plan is not None
+    for text in (summary(*factory.judged(forged)), plan_text(forged.plan)):
+        assert "\t" not in text
+        mine = [line for line in text.splitlines() if line.startswith("PASSED")]
+        assert not mine
+
+
 def test_every_reason_that_blocks_a_plan_is_told_first() -> None:
     text = plan_text(a_plan(blocked=("too many targets", "no data")))
     assert text.split("\n\n")[1] == "BLOCKED: 2 reasons not to start\n  - too many targets\n  - no data"
