@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from chaoskit.files.fields import Known, known_at
 from chaoskit.files.places import Data, Path, Problem
-from chaoskit.files.sentences import Finding, nearest, noun, sentence, wrong_kind
+from chaoskit.files.sentences import Refusal, nearest, noun, sentence, wrong_kind
 
 
 def in_yaml(key: str, example: str) -> str:
@@ -51,7 +51,7 @@ class _Error(NamedTuple):
 def problems_of(error: ValidationError, scope: Scope) -> list[Problem]:
     """Every problem that ``error`` stands for, its paths from the top of the file."""
     errors = [_resolve(details, scope.data) for details in error.errors(include_url=False)]
-    kept = [one for one in errors if not _is_artefact(one)]
+    kept = [one for one in errors if not _is_artefact(one, errors)]
     plain = [one for one in kept if one.branch_of is None]
     unions: dict[Path, list[_Error]] = {}
     for one in kept:
@@ -86,33 +86,38 @@ def _is_in(part: str | int, data: Any) -> bool:
     return isinstance(data, dict) and part in data
 
 
-def _is_artefact(error: _Error) -> bool:
-    return error.details["type"] == "too_short" and bool(error.raw)
+def _is_artefact(error: _Error, errors: Sequence[_Error]) -> bool:
+    if error.details["type"] != "too_short" or not error.raw:
+        return False
+    depth = len(error.path)
+    return any(len(one.path) > depth and one.path[:depth] == error.path for one in errors)
 
 
 def without_consequences(problems: Sequence[Problem], unreadable: Sequence[Problem]) -> list[Problem]:
     """``problems`` without absent keys that are only misspelt, and what may be owed to ``unreadable`` values."""
-    meant = {one.meant for one in problems if one.meant is not None}
-    return [one for one in problems if one.path not in meant and not any(_related(one, bad) for bad in unreadable)]
+    absent = {one.meant for one in problems if one.meant is not None}
+    bad = {one.path for one in unreadable if one.path and not one.at_key}
+    hidden = absent | {path[:end] for path in bad for end in range(1, len(path))}
+    return [one for one in problems if one.path not in hidden and not _within(one.path, bad)]
 
 
-def _related(one: Problem, other: Problem) -> bool:
-    return one.path[: len(other.path)] == other.path[: len(one.path)]
+def _within(path: Path, places: set[Path]) -> bool:
+    return any(path[:end] in places for end in range(1, len(path) + 1))
 
 
 def _problem(error: _Error, scope: Scope) -> Problem:
-    finding = _finding(error, scope)
+    refusal = _refusal(error, scope)
     path = (*scope.base, *error.path)
-    near = nearest(str(finding.key), finding.known) if finding.type == "extra_forbidden" else None
+    near = nearest(str(refusal.key), refusal.known) if refusal.type == "extra_forbidden" else None
     meant = (*path[:-1], near) if near is not None and near not in error.beside else None
-    return Problem(path, sentence(finding), at_key=error.at_key, meant=meant)
+    return Problem(path, sentence(refusal), at_key=error.at_key, meant=meant)
 
 
-def _finding(error: _Error, scope: Scope) -> Finding:
+def _refusal(error: _Error, scope: Scope) -> Refusal:
     key = error.path[-1] if error.path else ""
     known = {**known_at(scope.model, error.path[:-1]), **(scope.also if len(error.path) == 1 else {})}
     example = known[key].meaning.example if isinstance(key, str) and key in known else ""
-    return Finding(
+    return Refusal(
         type=error.details["type"],
         key=key,
         raw=error.raw,
@@ -132,6 +137,6 @@ def _union(group: list[_Error], scope: Scope) -> list[Problem]:
     nouns = list(dict.fromkeys(noun(one.details["type"]) for one in group))
     if not all(nouns):
         return [_problem(next(one for one in group if not noun(one.details["type"])), scope)]
-    finding = _finding(group[0], scope)
-    text = wrong_kind(finding, " or ".join(nouns))
+    refusal = _refusal(group[0], scope)
+    text = wrong_kind(refusal, " or ".join(nouns))
     return [Problem((*scope.base, *group[0].path), text)]

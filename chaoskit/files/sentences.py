@@ -12,7 +12,7 @@ from chaoskit.domain import quantities as values
 from chaoskit.files.places import clipped, printable
 
 
-class Finding(NamedTuple):
+class Refusal(NamedTuple):
     """One error as pydantic tells it, with what the file says there.
 
     ``written`` is a plain scalar as it stands there, ``example`` a line with the key rightly written (or empty),
@@ -29,11 +29,11 @@ class Finding(NamedTuple):
     known: tuple[str, ...]
 
 
-def sentence(finding: Finding) -> str:
-    """The finished sentence for ``finding``."""
-    if finding.raw is None and finding.type not in _OF_KEYS:
-        return "is empty" + _write(finding)
-    return _SENTENCES.get(finding.type, _other)(finding)
+def sentence(refusal: Refusal) -> str:
+    """The finished sentence for ``refusal``."""
+    if refusal.raw is None and refusal.type not in _OF_KEYS:
+        return "is empty" + _write(refusal)
+    return _SENTENCES.get(refusal.type, _other)(refusal)
 
 
 def noun(kind: str) -> str:
@@ -67,9 +67,9 @@ def near(word: str, known: Sequence[str], if_none: str) -> str:
     return f"{if_none} {', '.join(map(printable, known)) or 'none'}"
 
 
-def wrong_kind(finding: Finding, wanted: str) -> str:
+def wrong_kind(refusal: Refusal, wanted: str) -> str:
     """What is there, and ``wanted`` instead of it."""
-    return f"must be {wanted}, not {shown(finding.raw, finding.written)}" + _write(finding)
+    return f"must be {wanted}, not {shown(refusal.raw, refusal.written)}" + _write(refusal)
 
 
 _LONGEST = 60
@@ -104,82 +104,97 @@ _FORMS = {
 _SLUG_FORM = "use lower-case letters and digits, in words joined by - _ or ."
 
 
-def _write(finding: Finding) -> str:
-    return f"; write for example {finding.example}" if finding.example else ""
+def _write(refusal: Refusal) -> str:
+    return f"; write for example {refusal.example}" if refusal.example else ""
 
 
-def _missing(finding: Finding) -> str:
-    return "is missing" + _write(finding)
+def _missing(refusal: Refusal) -> str:
+    return "is missing" + _write(refusal)
 
 
-def _extra(finding: Finding) -> str:
-    hint = near(str(finding.key), finding.known, "known are") if finding.known else "remove it"
+def _extra(refusal: Refusal) -> str:
+    hint = near(str(refusal.key), refusal.known, "known are") if refusal.known else "remove it"
     return f"is not a key that is known here; {hint}"
 
 
-def _wrong_kind(finding: Finding) -> str:
-    wanted = noun(finding.type)
-    if finding.key in _SECRET:
-        return f"must be {wanted}; {_FORMS[str(finding.key)]}" + _write(finding)
-    if wanted == "text" and finding.written is not None:
-        return f'must be text; put it in quotes: "{finding.written}"'
-    return wrong_kind(finding, wanted)
+def _wrong_kind(refusal: Refusal) -> str:
+    wanted = noun(refusal.type)
+    if refusal.key in _SECRET:
+        return f"must be {wanted}; {_FORMS[str(refusal.key)]}" + _write(refusal)
+    if wanted == "text" and refusal.written is not None:
+        return f'must be text; put it in quotes: "{refusal.written}"'
+    return wrong_kind(refusal, wanted)
 
 
-def _pattern(finding: Finding) -> str:
-    key = str(finding.key)
-    form = _FORMS.get(key, _SLUG_FORM if finding.context.get("pattern", "").startswith("^[a-z0-9]+") else "")
-    hidden = key in _SECRET or "@" in str(finding.raw)
-    what = "does not have the right form" if hidden else f"{shown(finding.raw)} does not have the right form"
-    return what + (f"; {form}" if form else "") + _write(finding)
+def _pattern(refusal: Refusal) -> str:
+    key = str(refusal.key)
+    form = _FORMS.get(key, _SLUG_FORM if refusal.context.get("pattern", "").startswith("^[a-z0-9]+") else "")
+    hidden = key in _SECRET or "@" in str(refusal.raw)
+    what = "does not have the right form" if hidden else f"{shown(refusal.raw)} does not have the right form"
+    return what + (f"; {form}" if form else "") + _write(refusal)
 
 
-def _too_long(finding: Finding) -> str:
-    limit = finding.context.get("max_length")
-    return f"is {len(finding.raw)} characters long; write at most {limit}"
+def _too_long(refusal: Refusal) -> str:
+    limit = refusal.context.get("max_length")
+    return f"is {len(refusal.raw)} characters long; write at most {limit}"
 
 
-def _must_not_be_empty(finding: Finding) -> str:
-    return "must not be empty" + _write(finding)
+def _too_short(refusal: Refusal) -> str:
+    least = refusal.context.get("min_length")
+    return (f"must hold at least {least}" if refusal.raw else "must not be empty") + _write(refusal)
 
 
-def _literal(finding: Finding) -> str:
-    choices = tuple(str(finding.context.get("expected", "")).replace("'", "").replace(" or ", ", ").split(", "))
+def _too_many(refusal: Refusal) -> str:
+    return f"must hold at most {refusal.context.get('max_length')}" + _write(refusal)
+
+
+def _literal(refusal: Refusal) -> str:
+    choices = tuple(str(refusal.context.get("expected", "")).replace("'", "").replace(" or ", ", ").split(", "))
     if len(choices) == 1:
-        return f"{shown(finding.raw, finding.written)} is not accepted; write {finding.key}: {choices[0]}"
-    hint = near(str(finding.raw), choices, "write one of")
-    return f"{shown(finding.raw, finding.written)} is not one of the choices; {hint}"
+        return f"{shown(refusal.raw, refusal.written)} is not accepted; write {refusal.key}: {choices[0]}"
+    hint = near(str(refusal.raw), choices, "write one of")
+    return f"{shown(refusal.raw, refusal.written)} is not one of the choices; {hint}"
 
 
-def _value_error(finding: Finding) -> str:
-    return clipped(str(finding.context.get("error") or finding.message))
+def _value_error(refusal: Refusal) -> str:
+    return clipped(str(refusal.context.get("error") or refusal.message))
 
 
-def _limit(words: str) -> Callable[[Finding], str]:
-    def out_of_range(finding: Finding) -> str:
-        limit = next((finding.context[key] for key in ("gt", "ge", "lt", "le") if key in finding.context), "")
-        if isinstance(finding.raw, str) and isinstance(limit, int | float):
-            limit = values.format_duration(limit) if finding.raw[-1:].isalpha() else limit
-        return f"{shown(finding.raw, finding.written).strip(chr(39))} is out of range; write {words} {limit}"
+def _limit(words: str) -> Callable[[Refusal], str]:
+    def out_of_range(refusal: Refusal) -> str:
+        limit = next((refusal.context[key] for key in ("gt", "ge", "lt", "le") if key in refusal.context), "")
+        there = printable(refusal.raw) if isinstance(refusal.raw, str) else shown(refusal.raw, refusal.written)
+        return f"{there} is out of range; write {words} {_in_unit_of(refusal.raw, limit)}"
 
     return out_of_range
 
 
-def _not_finite(finding: Finding) -> str:
-    return f"{shown(finding.raw, finding.written)} is not a finite number" + _write(finding)
+def _in_unit_of(raw: Any, limit: Any) -> str:
+    """``limit``, a number in base units, written as the value ``raw`` is: with a unit when that has one."""
+    if not isinstance(raw, str) or not isinstance(limit, int | float):
+        return str(limit)
+    if raw.endswith("%"):
+        return f"{limit}%"
+    if raw.endswith("B"):
+        return values.format_size(int(limit))
+    return values.format_duration(limit) if raw[-1:].isalpha() else str(limit)
 
 
-def _not_text(_finding: Finding) -> str:
+def _not_finite(refusal: Refusal) -> str:
+    return f"{shown(refusal.raw, refusal.written)} is not a finite number" + _write(refusal)
+
+
+def _not_text(_refusal: Refusal) -> str:
     return "holds characters that are not text; remove them"
 
 
-def _other(finding: Finding) -> str:
-    said = finding.message[:1].lower() + finding.message[1:].rstrip(".")
-    return clipped(f"is not accepted: {said}") + _write(finding)
+def _other(refusal: Refusal) -> str:
+    said = refusal.message[:1].lower() + refusal.message[1:].rstrip(".")
+    return clipped(f"is not accepted: {said}") + _write(refusal)
 
 
 _OF_KEYS = frozenset({"missing", "extra_forbidden"})
-_SENTENCES: Mapping[str, Callable[[Finding], str]] = {
+_SENTENCES: Mapping[str, Callable[[Refusal], str]] = {
     "missing": _missing,
     "extra_forbidden": _extra,
     **dict.fromkeys(
@@ -190,10 +205,11 @@ _SENTENCES: Mapping[str, Callable[[Finding], str]] = {
     **dict.fromkeys(("model_type", "model_attributes_type", "tuple_type", "list_type"), _wrong_kind),
     **dict.fromkeys(("set_type", "frozen_set_type", "path_type"), _wrong_kind),
     "string_pattern_mismatch": _pattern,
-    "string_too_short": _must_not_be_empty,
+    "string_too_short": _too_short,
     "string_too_long": _too_long,
     "string_unicode": _not_text,
-    "too_short": _must_not_be_empty,
+    "too_short": _too_short,
+    "too_long": _too_many,
     "literal_error": _literal,
     "value_error": _value_error,
     "assertion_error": _value_error,

@@ -114,7 +114,7 @@ class _Reader:
         pairs: dict[str, Data] = {}
         for key, value in node.pairs:
             if wrong := _wrong_key(key) or self._varying_key(key):
-                self._problems.append(Problem(path, wrong, key.place))
+                self._problems.append(Problem(path, wrong, key.place, at_key=True))
             elif isinstance(key, Scalar) and key.text not in pairs:
                 pairs[key.text] = None  # holds the place of the key in the order of the file
                 here = (*path, key.text)
@@ -124,7 +124,7 @@ class _Reader:
                 here = (*path, key.text)
                 first = self.keys[here].line
                 text = f"is written twice in one mapping, first on line {first}; keep one"
-                self._problems.append(Problem(here, text, key.place))
+                self._problems.append(Problem(here, text, key.place, at_key=True))
         return pairs
 
     def _filled_in(self, text: str) -> tuple[str, tuple[str, ...]]:

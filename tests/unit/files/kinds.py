@@ -39,6 +39,7 @@ class Delay(Fault):
     by: PositiveDuration = Field(description="How long every packet waits.")
     share: Percent | None = None
     peers: tuple[Peer, ...] = ()
+    pair: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
 
     def prepare(self, target: Target, tag: str) -> Injection:
         raise NotImplementedError

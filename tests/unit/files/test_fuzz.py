@@ -34,9 +34,11 @@ JSON = st.recursive(
 def outcome(read: Callable[[], LoadedExperiment]) -> tuple[Experiment | None, tuple[str, ...]]:
     """What came of reading: an experiment, or the problems of an InvalidExperiment. Anything else fails the test."""
     try:
-        return read().experiment, ()
+        loaded = read()
     except InvalidExperiment as error:
         return None, error.problems
+    assert [fault.kind for fault in loaded.faults] == [step.kind for step in loaded.experiment.faults]
+    return loaded.experiment, ()
 
 
 def feed(text: str, variables: Mapping[str, str] | None = None) -> Experiment | None:

@@ -451,6 +451,19 @@ def test_a_list_that_is_empty_is_called_empty() -> None:
     ]
 
 
+def test_a_list_that_is_too_short_for_a_fault_of_others_is_refused() -> None:
+    assert problems(GOOD.replace("by: 100ms", "by: 100ms\n    pair: [a]")) == [
+        "f:24:11: faults.1.pair: must hold at least 2"
+    ]
+
+
+def test_a_bad_key_hides_no_other_problem() -> None:
+    text = GOOD.replace("kind: Experiment", "1: one\nkind: Experimnt").replace(
+        "duration: 60s", "2: x\n    duration: 60"
+    )
+    assert [line.split(": ")[0] for line in problems(text)] == ["f:2:1", "f:3:7", "f:19:5", "f:20:15"]
+
+
 def test_what_follows_from_an_unreadable_value_is_not_reported_again() -> None:
     assert problems(GOOD.replace('url: "http://127.0.0.1:8080/"', "url: '${NOPE}'")) == [
         (

@@ -13,7 +13,7 @@ from chaoskit import registry
 from chaoskit.domain.errors import InvalidExperiment
 from chaoskit.domain.experiment import Experiment
 from chaoskit.files.loader import load_text
-from chaoskit.files.sentences import Finding, knows, near, sentence
+from chaoskit.files.sentences import Refusal, knows, near, sentence
 from chaoskit.files.yaml import parse
 
 EVERYTHING = Path(__file__).parents[2] / "data/experiments/good/everything.yaml"
@@ -98,16 +98,34 @@ def test_every_problem_is_told_in_our_words_on_one_line_with_its_place(mutants: 
     assert refused > 200
 
 
-def finding(kind: str, **more: Any) -> Finding:
-    blank = Finding(kind, "key", "x", None, {}, "Input should be a frobnicator", "key: 5", ())
+def refusal(kind: str, **more: Any) -> Refusal:
+    blank = Refusal(kind, "key", "x", None, {}, "Input should be a frobnicator", "key: 5", ())
     return blank._replace(**more)
 
 
 def test_an_error_never_seen_before_still_gets_a_finished_sentence() -> None:
-    assert sentence(finding("frob_type")) == (
+    assert sentence(refusal("frob_type")) == (
         "is not accepted: input should be a frobnicator; write for example key: 5"
     )
-    assert sentence(finding("frob_type", raw=None)) == "is empty; write for example key: 5"
+    assert sentence(refusal("frob_type", raw=None)) == "is empty; write for example key: 5"
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw", "context", "said"),
+    [
+        ("less_than_equal", "8m", {"le": 300.0}, "8m is out of range; write at most 5m"),
+        ("less_than_equal", "2GiB", {"le": 2**30}, "2GiB is out of range; write at most 1GiB"),
+        ("less_than", "60%", {"lt": 50}, "60% is out of range; write less than 50%"),
+        ("greater_than_equal", 0, {"ge": 1}, "0 is out of range; write at least 1"),
+        ("greater_than", "5", {"gt": 5}, "5 is out of range; write more than 5"),
+        ("too_short", ["a"], {"min_length": 2}, "must hold at least 2; write for example key: 5"),
+        ("too_long", ["a"] * 9, {"max_length": 2}, "must hold at most 2; write for example key: 5"),
+        ("string_unicode", "x", {}, "holds characters that are not text; remove them"),
+        ("finite_number", "1e999", {}, "'1e999' is not a finite number; write for example key: 5"),
+    ],
+)
+def test_what_faults_of_others_may_ask_for_is_said_too(kind: str, raw: Any, context: dict[str, Any], said: str) -> None:
+    assert sentence(refusal(kind, raw=raw, context=context)) == said
 
 
 @pytest.mark.parametrize(
