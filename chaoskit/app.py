@@ -122,6 +122,7 @@ def plan(ready: Ready) -> tuple[Plan, list[Reading]]:
         planned = make_plan(ready.brief, ready.sources, access, PLANNING)
     finally:
         access.close()
+        ready.sources.close()
     return planned.plan, _current(ready)
 
 
@@ -189,7 +190,10 @@ def run(
         guards=guards,
         promised=promised,
     )
-    record = execute(job, Desk(Claiming(store), RealClock(), halt, narrator))
+    try:
+        record = execute(job, Desk(Claiming(store), RealClock(), halt, narrator))
+    finally:
+        ready.sources.close()
     return conclude(record, store, settings)
 
 

@@ -64,7 +64,8 @@ def restore(
 ) -> Restoration:
     """Undo and verify everything that one dead run left, then judge and report the run anew."""
     clock = RealClock()
-    access = Access(DriverSources(settings.docker_host))
+    sources = DriverSources(settings.docker_host)
+    access = Access(sources)
     undone: list[Undone] = []
     unwritten: list[StoreFailed] = []
 
@@ -81,6 +82,7 @@ def restore(
         roll_back(orphaned.left, access, revive, clock, keep)
     finally:
         access.close()
+        sources.close()
     if unwritten:
         raise unwritten[0]
     return Restoration(orphaned.run, undone, _close_record(orphaned.run, undone, store, settings))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from threading import Lock
+from typing import Protocol, runtime_checkable
 
 from chaoskit.domain.checks import Check, ExpectedAlert, ProbeSpec
 from chaoskit.domain.connection import Prometheus
@@ -11,6 +12,14 @@ from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import Probe, TargetSource
 from chaoskit.domain.targeting import TargetSpec
 from chaoskit.engine.sampler import Key
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A source that keeps a connection."""
+
+    def close(self) -> None:
+        """Let it go."""
 
 
 class DriverSources:
@@ -29,6 +38,14 @@ class DriverSources:
             if key not in self._made:
                 self._made[key] = self._make(spec)
             return self._made[key]
+
+    def close(self) -> None:
+        """Let go of every connection that a source keeps."""
+        with self._lock:
+            made, self._made = list(self._made.values()), {}
+        for source in made:
+            if isinstance(source, Closes):
+                source.close()
 
     def _make(self, spec: TargetSpec) -> TargetSource:
         if spec.docker is not None:

@@ -1,5 +1,6 @@
 """The experiment file as frozen values. What each key means to a reader stands in docs/reference/file-format.md."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -15,11 +16,23 @@ from chaoskit.domain.texts import HttpUrl, Line, Slug
 DEFAULT_NO_DATA_FOR = 10.0
 
 
+def _told_apart(what: str, names: Sequence[str]) -> None:
+    """Raise ValueError when two things have one name: their readings are kept by name, so one would hide the other."""
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two {what} are named {twice[0]!r}; give each its own name")
+
+
 class Expectations(Value):
     """What else must come true: recovery in time, and the alerts that wake people."""
 
     recover_within: PositiveDuration = 60.0
     alerts: tuple[ExpectedAlert, ...] = ()
+
+    @field_validator("alerts")
+    @classmethod
+    def _alerts_are_told_apart(cls, alerts: tuple[ExpectedAlert, ...]) -> tuple[ExpectedAlert, ...]:
+        _told_apart("expected alerts", [alert.alert for alert in alerts])
+        return alerts
 
 
 class FaultStep(Value):
@@ -88,11 +101,15 @@ class Experiment(Value):
 
     @field_validator("steady_state")
     @classmethod
-    def _names_are_unique(cls, checks: tuple[Check, ...]) -> tuple[Check, ...]:
-        names = [check.name for check in checks]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two checks are named {twice[0]!r}; give each its own name")
+    def _checks_are_told_apart(cls, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        _told_apart("checks", [check.name for check in checks])
         return checks
+
+    @field_validator("abort_when")
+    @classmethod
+    def _conditions_are_told_apart(cls, rules: tuple[AbortCondition, ...]) -> tuple[AbortCondition, ...]:
+        _told_apart("abort conditions", [rule.title for rule in rules if rule.no_data_for is None])
+        return rules
 
     @property
     def no_data_for(self) -> float:
