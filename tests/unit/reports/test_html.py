@@ -202,7 +202,7 @@ def test_hostile_text_in_every_field_stays_text(name: str, poison: str) -> None:
     check_hostile(name, poison)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(poison=st.text(min_size=1, max_size=40), name=st.sampled_from([*factory.VERDICTS]))
 def test_any_text_in_every_field_stays_text(name: str, poison: str) -> None:
     check_hostile(name, poison)
@@ -210,8 +210,8 @@ def test_any_text_in_every_field_stays_text(name: str, poison: str) -> None:
 
 def check_hostile(name: str, poison: str) -> None:
     """The page with hostile strings has the same elements as with harmless ones, and shows the strings."""
-    plain = factory.written_over(factory.ALL[name](), lambda text: text + "x")
-    record = factory.written_over(factory.ALL[name](), lambda text: text + poison)
+    plain = factory.written_over(factory.small(name), lambda text: text + "x")
+    record = factory.written_over(factory.small(name), lambda text: text + poison)
     harmless, found = read(render(*factory.judged(plain))), read(render(*factory.judged(record)))
     assert shape(found) == shape(harmless)
     assert found.one("h1").text == visible(redact(record.experiment.title))

@@ -119,7 +119,7 @@ def test_hostile_text_in_every_field_stays_text(poison: str) -> None:
     check_hostile("failed", poison)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(poison=ANY, name=st.sampled_from([*factory.VERDICTS]))
 def test_any_text_in_every_field_stays_text(name: str, poison: str) -> None:
     check_hostile(name, poison)
@@ -127,8 +127,8 @@ def test_any_text_in_every_field_stays_text(name: str, poison: str) -> None:
 
 def check_hostile(name: str, poison: str) -> None:
     """The same blocks as with harmless strings, nothing but text and code within them, and the strings are shown."""
-    plain = factory.written_over(factory.ALL[name](), lambda said: said + "x")
-    record = factory.written_over(factory.ALL[name](), lambda said: said + poison)
+    plain = factory.written_over(factory.small(name), lambda said: said + "x")
+    record = factory.written_over(factory.small(name), lambda said: said + poison)
     harmless = READER.parse(render(*factory.judged(plain)))
     tokens = READER.parse(render(*factory.judged(record)))
     assert [token.type for token in tokens] == [token.type for token in harmless]

@@ -71,14 +71,14 @@ def test_hostile_text_cannot_drive_the_terminal(poison: str) -> None:
     check_hostile("dirty", poison)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.sampled_from([*factory.VERDICTS]), st.text(min_size=1, max_size=40))
 def test_any_text_stays_printable(name: str, poison: str) -> None:
     check_hostile(name, poison)
 
 
 def check_hostile(name: str, poison: str) -> None:
-    record = factory.written_over(factory.ALL[name](), lambda said: said + poison)
+    record = factory.written_over(factory.small(name), lambda said: said + poison)
     assert record.plan is not None
     for text in (summary(*factory.judged(record)), plan_text(record.plan)):
         assert not [char for char in text if char != "\n" and (ord(char) < 32 or 127 <= ord(char) < 160)]
