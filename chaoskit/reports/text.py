@@ -13,7 +13,7 @@ from chaoskit.domain.verdict import Judgement
 from chaoskit.reports.clean import presentable
 from chaoskit.reports.sections.arithmetic import latency_parts, latency_sentence, radius_sentences
 from chaoskit.reports.view import View, view
-from chaoskit.reports.wording import SIGNS, bound_values, claim, clip, labels, oneline, plural, unit_of
+from chaoskit.reports.wording import SIGNS, bound_values, claim, clip, labels, oneline, plural, unit_of, watched
 
 MOST_LINES = 25
 WIDTH = 110
@@ -177,7 +177,7 @@ def _value(check: Check, reading: Reading) -> str:
 
 def _latency(plan: Plan) -> Iterable[str]:
     for rule in plan.experiment.watched:
-        yield f"when {oneline(rule.title)}"
+        yield f"when {rule.name + ': ' if rule.name else ''}{oneline(watched(rule))}{rule.limit or ' fails'}"
     yield f"when any probe gives no data for {format_duration(plan.experiment.no_data_for)}"
     yield latency_sentence(plan.latency)
     for name, length in latency_parts(plan.latency):

@@ -45,9 +45,13 @@ def reasons(view: View) -> Section:
 
 def _others(view: View) -> tuple[str, ...]:
     """Trouble that a verdict of higher rank hides."""
-    record, told = view.record, set(view.judgement.reasons)
-    found = [*record.blocked, *record.errors, *(f"{i.target}: {i.error}" for i in record.injections if i.error)]
-    found += [f"{i.target}: {i.drift}" for i in record.injections if i.drift]
+    record, told = view.record, {*view.judgement.reasons, *([view.record.abort.reason] if view.record.abort else [])}
+    found = [
+        *record.blocked,
+        *record.errors,
+        *(f"{i.kind} on {i.target}: {i.error}" for i in record.injections if i.error),
+    ]
+    found += [f"{i.kind} on {i.target}: {i.drift}" for i in record.injections if i.drift]
     return tuple(sentence(oneline(one)) for one in found if not any(one in reason for reason in told))
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaoskit.domain.history import Abort
 from chaoskit.domain.verdict import Verdict, judge
 from chaoskit.reports.clean import redact, visible
 from chaoskit.reports.html import render
@@ -99,6 +100,18 @@ def test_what_is_left_and_the_commands_by_hand_come_first_when_dirty() -> None:
     assert first.one("pre").text == "docker start web-3\ndocker inspect --format '{{.State.Status}}' web-3"
     assert "web-3 is still exited (137)" in first.text
     assert "web-1" not in first.text
+
+
+def test_trouble_that_a_worse_verdict_hides_is_told_once() -> None:
+    drift = "instance.kill on web-2: stopped by somebody else"
+    hidden = factory.record(
+        injections=(factory.injection(restored_at=None, drift="stopped by somebody else", residue=("gone",)),),
+        errors=("the store was slow",),
+    )
+    why = read(render(*factory.judged(hidden))).one("section", id="why").text
+    assert (why.count(drift), why.count("the store was slow")) == (1, 1)
+    stopped = hidden.model_copy(update={"abort": Abort(cause="drift", reason=drift, at=30.0, breached_at=29.0)})
+    assert read(render(*factory.judged(stopped))).one("section", id="why").text.count(drift) == 1
 
 
 def test_the_card_holds_the_numbers_of_the_judgement() -> None:

@@ -151,6 +151,11 @@ def test_every_reason_that_blocks_a_plan_is_told_first() -> None:
     assert text.split("\n\n")[1] == "BLOCKED: 2 reasons not to start\n  - too many targets\n  - no data"
 
 
+def test_a_named_abort_condition_is_told_with_what_it_watches() -> None:
+    named = factory.experiment(abort_when=[{"name": "too many errors", "promql": "e", "above": 0.2, "for": "3s"}])
+    assert "\n  when too many errors: e above 0.2 for 3s\n" in plan_text(a_plan(experiment=named))
+
+
 def test_a_scrape_interval_that_could_not_be_read_is_said_so() -> None:
     latency = factory.record().plan
     assert latency is not None
