@@ -48,9 +48,14 @@ class View:
 
     @cached_property
     def axis(self) -> Axis:
-        """The time axis of the charts: from the first reading on, so that planning takes no room."""
+        """The time axis of the charts: from the first reading on, so that planning takes no room.
+
+        A rollback that came long after the runner had died is left to the timeline: it would squeeze every line.
+        """
         first = min((reading.at for reading in self.record.readings), default=0.0)
-        return Axis(min(first, self.end - _SHORTEST), self.end)
+        last = max((reading.at + reading.took for reading in self.record.readings), default=self.end)
+        end = max(last if self.end - last > last - first else self.end, first + _SHORTEST)
+        return Axis(first, end)
 
     @cached_property
     def zones(self) -> tuple[Zone, ...]:

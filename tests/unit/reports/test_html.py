@@ -177,6 +177,15 @@ def test_a_fault_that_was_never_undone_is_said_so_in_the_timeline() -> None:
     assert "not restored" in picture.text
 
 
+def test_a_rollback_long_after_the_runner_died_does_not_squeeze_the_charts() -> None:
+    late = factory.injection(rollback_at=90_000.0, restored_at=90_002.0)
+    record = factory.killed().model_copy(update={"injections": (late,)})
+    found = read(render(*factory.judged(record)))
+    line = found.one("section", id="charts").all("svg", class_="chart")[0].one("path", class_="line").attributes["d"]
+    assert max(float(x) for x in re.findall(r"[ML]([\d.]+) ", line)) > 900
+    assert "+90002.000 s" in found.one("section", id="rollback").text
+
+
 def test_very_many_readings_stay_small_and_their_spike_is_seen() -> None:
     text = render(*factory.judged(factory.long_run()))
     assert len(text.encode()) < LARGEST
