@@ -149,7 +149,8 @@ def _pieces(readings: Sequence[Reading]) -> Iterator[_Piece]:
             first = first or reading
             seen = reading.at + reading.took - first.at
         elif reading.phase in _DURING | _AFTER and reading.outcome == "held" and first is not None:
-            yield _Piece(first, seen, reading.at - first.at)
+            over = reading.at - first.at
+            yield _Piece(first, min(seen, over), over)
             first = None
     if first is not None:
         yield _Piece(first, seen, None)
