@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chaoskit import registry
 from chaoskit.domain.connection import Prometheus
+from chaoskit.domain.errors import ReportNotWritten
 from chaoskit.domain.history import RunRecord
 from chaoskit.domain.journal import Intended
 from chaoskit.domain.plan import Plan
@@ -45,11 +46,12 @@ class Ready(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A run that ended, with where its reports are."""
+    """A run that ended, with where its reports are, or why they could not be written."""
 
     record: RunRecord
     judgement: Judgement
     reports: Mapping[str, Path]
+    trouble: str = ""
 
 
 class Origin(NamedTuple):
@@ -198,15 +200,18 @@ def run(
 
 
 def conclude(record: RunRecord, store: "Store", settings: Settings) -> Finished:
-    """Judge a record, keep it with its verdict, and write its reports."""
+    """Judge a record, keep it with its verdict, and write its reports. The verdict stands even if they cannot be."""
     from chaoskit.reports.write import write
 
     judgement = judge(record)
+    reports: Mapping[str, Path] = {}
+    trouble = ""
     try:
         reports = write(record, judgement, settings.reports)
-    finally:
-        store.finish(record, judgement.verdict)
-    return Finished(record, judgement, reports)
+    except ReportNotWritten as error:
+        trouble = str(error)
+    store.finish(record, judgement.verdict)
+    return Finished(record, judgement, reports, trouble)
 
 
 # --- guards of the store ----------------------------------------------------------------------------------

@@ -76,7 +76,9 @@ def _narrator(args: argparse.Namespace, ready: app.Ready, run_id: str) -> Iterat
 
 
 def _tell(args: argparse.Namespace, finished: app.Finished) -> None:
-    record, judgement, reports = finished
+    record, judgement, reports, trouble = finished
+    for line in trouble.splitlines():
+        print(f"chaoskit: {line}", file=sys.stderr)
     if args.json:
         from chaoskit.reports.json_ import document
 
@@ -85,7 +87,8 @@ def _tell(args: argparse.Namespace, finished: app.Finished) -> None:
     from chaoskit.reports.text import summary
 
     print(f"\n{summary(record, judgement)}")
-    print(f"report: {reports['html']}")
+    if "html" in reports:
+        print(f"report: {reports['html']}")
 
 
 def plan(args: argparse.Namespace) -> int:

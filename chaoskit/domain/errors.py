@@ -17,6 +17,7 @@
     │   ├── Unsupported                7  this target cannot do what the fault needs
     │   └── CommandFailed              7  a command on the target ended non-zero
     ├── StoreFailed                    7  the journal or the run history cannot be read or written
+    ├── ReportNotWritten               7  a report cannot be written; the verdict stands
     └── RollbackIncomplete             6  residue is left on a target
 
 Trouble of a probe is not an error: it is a reading whose outcome is unknown.
@@ -118,6 +119,10 @@ class CommandFailed(TargetError):
 
 class StoreFailed(ChaoskitError):
     """The journal or the run history cannot be read or written."""
+
+
+class ReportNotWritten(ChaoskitError):
+    """At least one report could not be written; those that could are there."""
 
 
 class RollbackIncomplete(ChaoskitError):

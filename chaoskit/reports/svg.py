@@ -7,8 +7,9 @@ stretched (:func:`stretched`), with strokes that are not.
 
 import math
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import NamedTuple
+
+from markupsafe import escape
 
 from chaoskit.domain.humane import NONE
 from chaoskit.reports.document import Axis
@@ -25,7 +26,7 @@ def element(name: str, *children: str, **attributes: float | str | None) -> str:
     Attribute values are escaped; ``children`` are markup already: text goes through :func:`words`.
     """
     shown = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_attribute(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(str(_attribute(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -43,7 +44,7 @@ def number(value: float) -> str:
 
 def words(text: str) -> str:
     """``text`` as the content of an element."""
-    return escape(text, quote=False)
+    return str(escape(text))
 
 
 def label(text: str, x: str, y: float, class_: str = "", anchor: str = "start", dx: float = 0) -> str:

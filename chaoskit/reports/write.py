@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from chaoskit.domain.errors import ChaoskitError
+from chaoskit.domain.errors import ReportNotWritten
 from chaoskit.domain.history import RunRecord
 from chaoskit.domain.verdict import Judgement
 from chaoskit.reports import html, json_, junit, markdown
@@ -21,10 +21,6 @@ FILES: dict[str, tuple[str, Render]] = {
     "html": ("report.html", html.render),
 }
 _FOLDER_MODE = 0o700
-
-
-class ReportNotWritten(ChaoskitError):
-    """At least one report could not be written; those that could are there."""
 
 
 def write(record: RunRecord, judgement: Judgement, folder: Path) -> dict[str, Path]:

@@ -15,6 +15,8 @@ from chaoskit.domain.errors import AccessDenied, Unsupported
 from chaoskit.domain.targeting import LocalSelector
 
 _LOOKS = 5
+_CUT_AT = 15
+"""Bytes that the kernel keeps of a process's name."""
 _PROC = Path("/proc")
 _STATE, _PARENT, _FLAGS, _START = 0, 1, 6, 19  # fields of /proc/PID/stat, counted from after the command
 _KERNEL_THREAD = 0x00200000
@@ -169,16 +171,27 @@ def _listens(status: str, kind: int) -> bool:
 
 
 def _look(pid: int) -> Found | None:
-    import psutil
-
     stat = read_stat(pid)
     if stat is None:
         return None
+    name = _name(pid)
+    return None if name is None else Found(stat, name, read_argv(pid))
+
+
+def _name(pid: int) -> str | None:
+    """The name of a process; psutil is asked (and imported) only where the kernel may have cut it short."""
     try:
-        name = psutil.Process(pid).name()  # unlike the kernel's own, not cut after 15 letters
+        name = (_PROC / str(pid) / "comm").read_text(errors="replace").removesuffix("\n")
+    except OSError:
+        return None
+    if len(name.encode()) < _CUT_AT:
+        return name
+    import psutil
+
+    try:
+        return psutil.Process(pid).name()
     except psutil.Error:
         return None
-    return Found(stat, name, read_argv(pid))
 
 
 def _matches(found: Found, selector: LocalSelector) -> bool:

@@ -35,6 +35,8 @@ def process(*argv: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of ours, gone at the end."""
     started = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True)
     try:
+        # The kernel shows the new command line a moment after Popen has returned.
+        wait_for(lambda: bool(Path(f"/proc/{started.pid}/cmdline").read_bytes()))
         yield started
     finally:
         started.kill()

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from chaoskit.domain.errors import ChaoskitError
+from chaoskit.domain.errors import ChaoskitError, ReportNotWritten
 from chaoskit.domain.history import RunRecord
 from chaoskit.domain.verdict import Judgement
 from chaoskit.reports import write as module
-from chaoskit.reports.write import ReportNotWritten, write
+from chaoskit.reports.write import write
 from tests.unit.reports import factory
 
 
