@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from chaoskit.domain.connection import Auth, Tls
+from chaoskit.domain.humane import humane
 from chaoskit.domain.quantities import Duration, PositiveDuration, Quantity, Value
 from chaoskit.domain.texts import Argv, HttpUrl, Labels, Line, Port, exactly_one
 
@@ -99,6 +100,11 @@ class Bounds(Value):
             and (self.equals is None or value == self.equals.value)
         )
 
+    def told(self, value: float) -> str:
+        """``value`` as people read it, never as if it were a bound that it is not."""
+        bounds = (self.at_least, self.at_most, self.equals)
+        return humane(value, self.unit, [bound.value for bound in bounds if bound is not None])
+
     def __str__(self) -> str:
         named = (("at least", self.at_least), ("at most", self.at_most), ("equal to", self.equals))
         return " and ".join(f"{word} {bound}" for word, bound in named if bound is not None)
@@ -165,6 +171,11 @@ class AbortCondition(ProbeSpec):
     def title(self) -> str:
         """The condition's name, or what it watches."""
         return self.name or f"{_watched(self)}{self.limit}"
+
+    def told(self, value: float) -> str:
+        """``value`` as people read it, never as if it were the limit that it is not."""
+        limits = [limit for limit in (self.above, self.below) if limit is not None]
+        return humane(value, limits[0].unit if limits else "", [limit.value for limit in limits])
 
     @property
     def limit(self) -> str:

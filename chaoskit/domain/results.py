@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from chaoskit.domain.checks import Check, ExpectedAlert
+from chaoskit.domain.checks import Bounds, Check, ExpectedAlert
 from chaoskit.domain.experiment import Sampling
 from chaoskit.domain.history import InjectionRecord, RunRecord
 from chaoskit.domain.quantities import Value, format_percent
@@ -127,7 +127,7 @@ class _Piece(NamedTuple):
 def _judge_piece(check: Check, piece: _Piece, allowed: float) -> tuple[Outcome, str]:
     bounds = check.during if check.during is not None and check.during.stated else check
     wanted = f"; wanted {bounds}" if bounds.stated else ""
-    what = f"{check.name}: {_seen(piece.first)} at {piece.first.at:.1f}s"
+    what = f"{check.name}: {_seen(piece.first, bounds)} at {piece.first.at:.1f}s"
     if allowed == 0:
         return "deviated", f"{what}{wanted}"
     if piece.seen > allowed:
@@ -156,8 +156,8 @@ def _pieces(readings: Sequence[Reading]) -> Iterator[_Piece]:
         yield _Piece(first, seen, None)
 
 
-def _seen(reading: Reading) -> str:
-    return reading.problem or ("failed" if reading.value is None else f"was {reading.value:g}")
+def _seen(reading: Reading, bounds: Bounds) -> str:
+    return reading.problem or ("failed" if reading.value is None else f"was {bounds.told(reading.value)}")
 
 
 def _median(readings: Sequence[Reading]) -> float | None:

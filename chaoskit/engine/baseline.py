@@ -42,6 +42,6 @@ def _told(experiment: Experiment, reading: Reading) -> str:
         return f"abort condition already met before the fault: {reading.name}"
     if reading.role == "detection":
         return f"alert {reading.name} fires already, so its firing would prove nothing"
-    bounds = next((str(check) for check in experiment.steady_state if check.name == reading.name and check.stated), "")
-    seen = reading.problem or ("failed" if reading.value is None else f"was {reading.value:g}")
-    return f"{reading.name}: {seen}{'; wanted ' + bounds if bounds else ''}: the system is not steady"
+    check = next(check for check in experiment.steady_state if check.name == reading.name)
+    seen = reading.problem or ("failed" if reading.value is None else f"was {check.told(reading.value)}")
+    return f"{reading.name}: {seen}{f'; wanted {check}' if check.stated else ''}: the system is not steady"

@@ -1,7 +1,6 @@
 """Makes the plan: discovers, selects, prepares (looks without touching) and collects every reason not to start."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -59,7 +58,7 @@ class Planned(NamedTuple):
 def make_plan(brief: Brief, sources: Sources, access: Access, run: str) -> Planned:
     """Plan ``brief`` against reality as it is now. Touches nothing; reasons not to start are in ``plan.blocked``."""
     selections, reasons = _discover(brief, sources)
-    reasons += [*_ambiguous(brief.experiment), *_too_short(brief.experiment)]
+    reasons += _too_short(brief.experiment)
     hits = _choose(brief, selections)
     reasons += [
         short
@@ -88,20 +87,6 @@ def _known(error: Exception) -> Exception:
     if isinstance(error, TargetError):
         return error
     raise error
-
-
-def _ambiguous(experiment: Experiment) -> list[str]:
-    """Two probes of one name would share their readings: one of them would never be heard."""
-    conditions = [rule.title for rule in experiment.watched]
-    alerts = [alert.alert for alert in experiment.expect.alerts]
-    return [
-        *(f"abort_when: two conditions are called {n!r}; give each its own name" for n in _twice(conditions)),
-        *(f"expect.alerts: {n!r} is expected twice; give each alert its own name" for n in _twice(alerts)),
-    ]
-
-
-def _twice(names: Sequence[str]) -> list[str]:
-    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def _too_short(experiment: Experiment) -> list[str]:

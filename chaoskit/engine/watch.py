@@ -185,7 +185,7 @@ class Watch:
         since = self._breached_since.setdefault(reading.name, reading.at)
         condition = self._conditions[reading.name]
         if reading.at - since >= condition.held_for and self._breach is None:
-            value = "" if reading.value is None else f" (was {reading.value:g})"
+            value = "" if reading.value is None else f" (was {condition.told(reading.value)})"
             reason = f"abort condition met: {condition.title}{value}"
             self._breach = Abort(cause="condition", reason=reason, at=self._recorder.now(), breached_at=since)
 

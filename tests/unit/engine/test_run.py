@@ -297,20 +297,6 @@ def test_no_probes_at_all_block_the_run() -> None:
     assert untouched(world)
 
 
-def test_two_abort_conditions_of_one_name_block_the_run_because_one_would_never_be_heard() -> None:
-    world = World(experiment(abort_when=[condition("errors"), condition("errors", above=0.9)]))
-    record = world.run()
-    assert judge(record).verdict is Verdict.BLOCKED
-    assert "abort_when" in record.blocked[0]
-
-
-def test_one_alert_expected_twice_blocks_the_run_because_one_would_never_be_heard() -> None:
-    alerts = [{"alert": "Down", "labels": {"service": s}, "fires_within": "15s"} for s in ("a", "b")]
-    record = World(experiment(expect={"alerts": alerts})).run()
-    assert judge(record).verdict is Verdict.BLOCKED
-    assert "expect.alerts" in record.blocked[0]
-
-
 def test_a_condition_may_be_named_like_a_check() -> None:
     world = World(experiment(abort_when=[condition("up")], expect={"alerts": [{"alert": "up", "fires_within": "9s"}]}))
     world.when("detection", "up", while_faulty(world, BAD["detection"], GOOD["detection"]))
