@@ -1,11 +1,11 @@
-"""A person's stop: Ctrl-C, SIGTERM, SIGHUP, or a halt in the store. It is asked for once and never taken back."""
+"""A person's stop: a signal, or a halt in the store. It is asked for once and never taken back."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Halt:
@@ -33,10 +33,11 @@ class Halt:
 
 @contextmanager
 def stopped_by_signals(halt: Halt, again: Callable[[str], None]) -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP into a halt. Any further one only calls ``again``: rollback is never cut short.
+    """Turn SIGINT, SIGTERM, SIGHUP and SIGQUIT into a halt.
 
-    A SIGHUP that is ignored when we start (``nohup``) stays ignored. Must be entered on the main thread; the previous
-    handlers come back at the end.
+    Any further one only calls ``again``: rollback is never cut short. Ctrl-Z is ignored, for a runner that sleeps
+    keeps its faults in and watches nothing. A SIGHUP that is ignored when we start (``nohup``) stays ignored. Must
+    be entered on the main thread; the previous handlers come back at the end.
     """
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -50,6 +51,7 @@ def stopped_by_signals(halt: Halt, again: Callable[[str], None]) -> Iterator[Non
     hangup_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     heeded = [number for number in _STOPPING if not (number == signal.SIGHUP and hangup_ignored)]
     before = {number: signal.signal(number, handle) for number in heeded}
+    before[signal.SIGTSTP] = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
     try:
         yield
     finally:

@@ -31,9 +31,7 @@ SOUND: dict[str, Any] = {
         ),
     ],
 )
-def test_two_things_of_one_name_are_refused_because_one_would_never_be_heard(
-    key: str, value: Any, message: str
-) -> None:
+def test_two_things_of_one_name_are_refused_for_one_would_never_be_heard(key: str, value: Any, message: str) -> None:
     Experiment.model_validate(SOUND)
     with pytest.raises(ValidationError, match=message):
         Experiment.model_validate({**SOUND, key: value})

@@ -8,7 +8,7 @@ import pytest
 
 from chaoskit.engine.halt import Halt, stopped_by_signals
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def test_a_signal_asks_to_stop_and_further_ones_only_tell(number: signal.Signals
         assert again == []
         for other in STOPPING:
             signal.raise_signal(other)
-    assert again == ["SIGINT", "SIGTERM", "SIGHUP"]
+    assert again == ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]
     assert halt.reason == f"stopped by {number.name}"
 
 
@@ -98,3 +98,12 @@ def test_a_hangup_that_is_ignored_stays_ignored() -> None:
         signal.raise_signal(signal.SIGTERM)
     assert halt.reason == "stopped by SIGTERM"
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_ctrl_z_does_not_put_a_run_to_sleep_with_its_faults_in() -> None:
+    before = signal.getsignal(signal.SIGTSTP)
+    halt = Halt()
+    with stopped_by_signals(halt, print):
+        signal.raise_signal(signal.SIGTSTP)
+    assert not halt.engaged
+    assert signal.getsignal(signal.SIGTSTP) is before
