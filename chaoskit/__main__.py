@@ -1,7 +1,5 @@
 """``python -m chaoskit``."""
 
-import sys
+from chaoskit.cli import entry
 
-from chaoskit.cli import main
-
-sys.exit(main())
+entry()

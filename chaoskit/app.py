@@ -177,6 +177,8 @@ def run(
     promised: Plan | None = None,
 ) -> Finished:
     """Run the experiment to its end, keep it, and write its reports. The verdict is in the result."""
+    # Its first use opens the store: one that cannot be used must say so before the run begins.
+    store.open_runs()
     guards: list[Guard] = [halt_guard(store, run_id), residue_guard(store)]
     if ready.prometheus is not None and ready.brief.experiment.needs_prometheus:
         guards.append(prometheus_guard(ready.prometheus))

@@ -1,7 +1,6 @@
 """What several commands need: settings, the store, variables, and JSON output."""
 
 import argparse
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +52,8 @@ def variables_of(args: argparse.Namespace) -> dict[str, str]:
 
 def print_json(document: object) -> None:
     """One JSON document on standard output."""
+    import json
+
     print(json.dumps(document, indent=2, ensure_ascii=False))
 
 

@@ -15,11 +15,14 @@ exit codes: 0 passed, 1 failed, 2 usage or invalid file, 3 blocked, 4 aborted, 5
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The parsed command line, with ``handler`` bound to the command. Exits with status 2 on bad usage."""
-    return build_parser().parse_args(argv)
+    return build_parser(argv[0] if argv else None).parse_args(argv)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole parser; the reference page of the command line is generated from it."""
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The whole parser, or, where ``only`` is a command, what that one needs.
+
+    The reference page of the command line is generated from the whole.
+    """
     parser = argparse.ArgumentParser(
         prog="chaoskit",
         description="Run chaos experiments: inject faults into targets, watch Prometheus, roll back, judge, report.",
@@ -28,7 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-V", "--version", action="version", version=f"chaoskit {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_run, _plan, _validate, _schema, _faults, _status, _halt, _rollback, _history, _report, _doctor):
+    adders = (_run, _plan, _validate, _schema, _faults, _status, _halt, _rollback, _history, _report, _doctor)
+    by_name = {add.__name__.removeprefix("_"): add for add in adders}
+    for add in [by_name[only]] if only in by_name else adders:
         add(commands)
     return parser
 
