@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from chaoskit.domain.connection import Auth, Tls
 from chaoskit.domain.humane import humane
@@ -22,6 +22,18 @@ class HttpProbe(Value):
     body_contains: str | None = None
     auth: Auth | None = None
     tls: Tls = Tls()
+
+    @field_validator("headers")
+    @classmethod
+    def _no_secrets(cls, headers: Labels) -> Labels:
+        if secret := next((name for name in headers if name.lower() in _SECRET_HEADERS), ""):
+            raise ValueError(
+                f"{secret} holds a secret, which a file must not; write auth: {{bearer: env:NAME}} instead"
+            )
+        return headers
+
+
+_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "x-api-key"}
 
 
 class TcpProbe(Value):
