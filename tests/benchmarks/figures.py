@@ -14,24 +14,13 @@ from pathlib import Path
 REPEATS = 15
 
 
-def wall_times(argv: Sequence[str], repeats: int = REPEATS, env: Mapping[str, str] | None = None) -> list[float]:
-    """Seconds that each of ``repeats`` runs of a command took, after one that warms the caches."""
-    times = []
-    for number in range(repeats + 1):
-        begin = time.perf_counter()
-        subprocess.run(argv, check=True, capture_output=True, timeout=60, env=env)
-        if number:
-            times.append(time.perf_counter() - begin)
-    return times
-
-
-def interleaved(commands: Mapping[str, Sequence[str]], repeats: int = REPEATS) -> dict[str, float]:
-    """The median seconds of each command; turn by turn, so that a noisy minute is everybody's noise."""
+def interleaved(commands: Mapping[str, Sequence[str]], cwd: Path, repeats: int = REPEATS) -> dict[str, float]:
+    """The median seconds of each command, run in ``cwd``; turn by turn, so that a noisy minute is everybody's noise."""
     times: dict[str, list[float]] = {name: [] for name in commands}
     for number in range(repeats + 1):
         for name, argv in commands.items():
             begin = time.perf_counter()
-            subprocess.run(argv, check=True, capture_output=True, timeout=60)
+            subprocess.run(argv, check=True, capture_output=True, timeout=60, cwd=cwd)
             if number:
                 times[name].append(time.perf_counter() - begin)
     return {name: statistics.median(found) for name, found in times.items()}
