@@ -235,6 +235,12 @@ def test_the_fault_that_a_page_writes_is_one() -> None:
         assert injection.by_hand()
 
 
+def test_every_benchmark_that_a_page_names_exists() -> None:
+    there = "\n".join(file.read_text() for file in (ROOT / "tests" / "benchmarks").glob("test_*.py"))
+    defined = set(re.findall(r"^def (test_\w+)", there, re.MULTILINE))
+    assert set(re.findall(r"`(test_\w+)`", TEXTS["docs/performance.md"])) == defined
+
+
 # --- words ----------------------------------------------------------------------------------------------------
 
 
