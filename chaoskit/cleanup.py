@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from chaoskit.app import Finished, conclude, is_live, revive
 from chaoskit.domain.errors import StoreFailed, UnknownRun
 from chaoskit.domain.history import Event, InjectionRecord, RunRecord
-from chaoskit.domain.journal import Intended, outstanding, tag_of
+from chaoskit.domain.journal import Accepted, Intended, outstanding, tag_of
 from chaoskit.drivers import DriverSources
 from chaoskit.engine.access import Access
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.injecting import closing_entry
 from chaoskit.engine.rollback import Undone, roll_back
 from chaoskit.settings import Settings
+from chaoskit.store.liveness import me
 
 if TYPE_CHECKING:
     from chaoskit.store.store import Store
@@ -88,6 +89,14 @@ def restore(
     return Restoration(orphaned.run, undone, _close_record(orphaned.run, undone, store, settings))
 
 
+def accept(orphaned: Orphans, store: "Store", settings: Settings, reason: str) -> Finished | None:
+    """End what a dead run left open on a person's word; the run stays dirty, with the word in its record."""
+    who, now = me().user, RealClock().utc()
+    store.append(*(Accepted(run=one.run, n=one.n, at=now, who=who, reason=reason) for one in orphaned.left))
+    told = [f"residue of {one.kind} on {one.ref.name} accepted by {who}: {reason}" for one in orphaned.left]
+    return _close_record(orphaned.run, (), store, settings, told)
+
+
 def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
     """Judge and report runs whose runner died without leaving anything behind, so that none stays open for ever."""
     now = RealClock().utc()
@@ -97,7 +106,9 @@ def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
     return [one for one in closed if one is not None]
 
 
-def _close_record(run: str, undone: Sequence[Undone], store: "Store", settings: Settings) -> Finished | None:
+def _close_record(
+    run: str, undone: Sequence[Undone], store: "Store", settings: Settings, notes: Sequence[str] = ()
+) -> Finished | None:
     """End the dead run's record: what was undone and when, and that its runner died."""
     try:
         record = store.load(run)
@@ -109,7 +120,7 @@ def _close_record(run: str, undone: Sequence[Undone], store: "Store", settings: 
         n: _from_journal(one.intended, at) for n, one in by_n.items() if n not in {i.n for i in record.injections}
     }
     injections = tuple(_ended(known[n], by_n.get(n), at) for n in sorted(known))
-    events = [Event(at=at, kind="rollback", text=_told(one)) for one in undone]
+    events = [Event(at=at, kind="rollback", text=text) for text in (*map(_told, undone), *notes)]
     errors = record.errors if record.ended_at is not None else (*record.errors, _died(record))
     closed = record.model_copy(
         update={"injections": injections, "errors": errors, "ended_at": at, "events": (*record.events, *events)}

@@ -13,6 +13,8 @@ from chaoskit.store.liveness import me
 
 if TYPE_CHECKING:
     from chaoskit.cleanup import Orphans
+    from chaoskit.settings import Settings
+    from chaoskit.store.store import Store
 
 
 def status(args: argparse.Namespace) -> int:
@@ -78,7 +80,12 @@ def _say(args: argparse.Namespace, document: dict[str, object], text: str) -> No
 
 
 def rollback(args: argparse.Namespace) -> int:
-    """Restore what dead runs left; exit 6 when something could not be proven restored."""
+    """Restore what dead runs left.
+
+    Exit 6 when something could not be proven restored, 3 when a run that seems to be alive was left alone.
+    """
+    if args.accept is not None and not args.run:
+        raise InvalidInput("--accept needs the RUN whose residue you vouch for; `chaoskit status` shows it")
     settings = settings_of(args)
     with opened_store(settings) as store:
         found = cleanup.orphans(store, store.resolve(args.run) if args.run else None)
@@ -89,18 +96,41 @@ def rollback(args: argparse.Namespace) -> int:
                     print(f"run {one.run} is alive; stop it with `chaoskit halt {one.run}`, or use --force")
         if args.dry_run:
             return _show(args, due)
+        if args.accept is not None:
+            return _accept(args, due, store, settings)
         with stopped_by_signals(_rolling_back(), still_rolling_back):
             restored = [cleanup.restore(one, store, settings, _tell_undone(args)) for one in due]
         cleanup.close_dead_runs(store, settings)
     undone = [one for restoration in restored for one in restoration.undone]
     unreadable = [line for one in due for line in one.unreadable]
+    _summarise(args, undone, unreadable, left_alone=len(found) - len(due))
+    if unreadable or not all(one.restored for one in undone):
+        return Exit.DIRTY
+    return Exit.PASSED if len(due) == len(found) else Exit.BLOCKED
+
+
+def _summarise(args: argparse.Namespace, undone: list[Undone], unreadable: list[str], *, left_alone: int) -> None:
     if args.json:
-        print_json({"undone": [_undone_document(one) for one in undone], "unreadable": unreadable})
-    elif not undone and not unreadable:
-        print("nothing to restore")
-    for line in [] if args.json else unreadable:
+        documents = [_undone_document(one) for one in undone]
+        print_json({"undone": documents, "unreadable": unreadable, "left_alone": left_alone})
+        return
+    for line in unreadable:
         print(f"NOT restored: {line}")
-    return Exit.PASSED if all(one.restored for one in undone) and not unreadable else Exit.DIRTY
+    if not (undone or unreadable or left_alone):
+        print("nothing to restore")
+
+
+def _accept(args: argparse.Namespace, due: "list[Orphans]", store: "Store", settings: "Settings") -> int:
+    for one in due:
+        cleanup.accept(one, store, settings, args.accept)
+    if args.json:
+        print_json({"accepted": [one.run for one in due]})
+    else:
+        for one in due:
+            print(f"accepted what run {one.run} left open on {len(one.left)} target(s); its verdict stays")
+    if not due and not args.json:
+        print("nothing to accept")
+    return Exit.PASSED
 
 
 def _rolling_back() -> Halt:

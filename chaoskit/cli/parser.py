@@ -121,6 +121,11 @@ def _rollback(commands: Commands) -> None:
     command = _command(commands, "rollback", "operating:rollback", "restore what outlived a runner that died")
     command.add_argument("run", nargs="?", metavar="RUN", help="only this run (default: every dead run)")
     command.add_argument("--dry-run", action="store_true", help="only show what would be undone")
+    command.add_argument(
+        "--accept",
+        metavar="REASON",
+        help="do not undo: end what RUN left open on your word, the target being gone, say",
+    )
     command.add_argument("--force", action="store_true", help="also undo runs whose runner seems to be alive")
     command.add_argument("--reports", metavar="DIR", help="folder for reports (default: ./chaoskit-reports)")
 

@@ -48,7 +48,7 @@ class InjectFailed(_Entry):
 
 
 class Restored(_Entry):
-    """The injection was undone and the target read back as before. Only this ends an intention."""
+    """The injection was undone and the target read back as before: this ends an intention."""
 
     entry: Literal["restored"] = "restored"
     note: str
@@ -63,16 +63,24 @@ class Unrestored(_Entry):
     attempts: int = 1
 
 
-Entry = Annotated[Intended | Injected | InjectFailed | Restored | Unrestored, Field(discriminator="entry")]
+class Accepted(_Entry):
+    """A person vouches that the residue is dealt with, or never can be: the target is gone, say. Not a restoration."""
+
+    entry: Literal["accepted"] = "accepted"
+    who: str
+    reason: str
+
+
+Entry = Annotated[Intended | Injected | InjectFailed | Restored | Unrestored | Accepted, Field(discriminator="entry")]
 
 
 def outstanding(entries: Iterable[Entry]) -> tuple[Intended, ...]:
-    """The intentions that no ``Restored`` has ended, newest first: the order in which to undo them."""
+    """The intentions that nothing has ended, newest first: the order in which to undo them."""
     open_: dict[tuple[str, int], Intended] = {}
     for entry in entries:
         if isinstance(entry, Intended):
             open_[entry.run, entry.n] = entry
-        elif isinstance(entry, Restored):
+        elif isinstance(entry, Restored | Accepted):
             open_.pop((entry.run, entry.n), None)
     return tuple(reversed(open_.values()))
 

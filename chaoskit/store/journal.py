@@ -74,7 +74,7 @@ def _open(among: ColumnElement[bool] | None = None) -> Subquery:
     """The rows of intentions that no later row has ended: what ``domain.journal.outstanding`` finds, in SQL."""
     later = journal.alias("later")
     ended = exists().where(
-        later.c.entry == "restored",
+        later.c.entry.in_(("restored", "accepted")),
         later.c.run == journal.c.run,
         later.c.n == journal.c.n,
         later.c.seq > journal.c.seq,

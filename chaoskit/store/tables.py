@@ -45,7 +45,7 @@ journal = Table(
     Column("at", Utc, nullable=False),
     Column("host", String(300), nullable=False),
     Column("body", Text, nullable=False),
-    CheckConstraint("entry IN ('intended', 'injected', 'inject-failed', 'restored', 'unrestored')"),
+    CheckConstraint("entry IN ('intended', 'injected', 'inject-failed', 'restored', 'unrestored', 'accepted')"),
     Index("ix_journal_run", "run", "seq"),
     Index("ix_journal_open", "entry", "run", "n", "seq"),
     sqlite_autoincrement=True,

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import docker
 import pytest
@@ -14,6 +16,17 @@ import pytest
 from chaoskit.demo.bed import BedInfo
 from tests.gameday.kit import EXPERIMENTS, Chaoskit, wait_until
 
+DOOMED = """
+apiVersion: chaoskit/v1
+kind: Experiment
+name: doomed
+title: The target is removed while the fault is in
+targets: {it: {docker: {names: ["%s"]}}}
+steady_state: [{name: fine, command: {run: ["true"]}}]
+faults: [{kind: instance.pause, target: it, duration: 60s}]
+expect: {recover_within: 1s}
+sampling: {baseline: 0s}
+"""
 FROZEN = str(EXPERIMENTS / "frozen-replica.yaml")
 
 
@@ -96,7 +109,7 @@ def test_after_sigkill_the_next_run_is_refused_until_rollback_has_restored(
 def test_rollback_leaves_a_live_run_alone(chaoskit: Chaoskit, engine: docker.DockerClient, docker_bed: BedInfo) -> None:
     process = _start_and_wait(chaoskit, engine, docker_bed)
     done = chaoskit("rollback")
-    assert done.returncode == 0
+    assert done.returncode == 3
     assert "alive" in done.stdout
     assert _paused(engine, docker_bed)
     process.send_signal(signal.SIGINT)
@@ -114,3 +127,27 @@ def test_of_two_runs_on_one_target_the_second_is_blocked_with_who_holds_it(
     assert run in second.stdout
     first.send_signal(signal.SIGINT)
     assert first.wait(timeout=60) == 4
+
+
+def test_a_target_that_is_gone_stays_residue_until_a_person_vouches_for_it(
+    chaoskit: Chaoskit, engine: docker.DockerClient, bed_image: str, tmp_path: Path
+) -> None:
+    doomed = engine.containers.run(bed_image, ["sleep", "120"], detach=True, labels={"chaoskit.test": tmp_path.name})
+    try:
+        file = tmp_path / "doomed.yaml"
+        file.write_text(DOOMED % doomed.name)
+        process = chaoskit.start("run", str(file))
+        wait_until(lambda: str(engine.containers.get(str(doomed.id)).status) == "paused", 20, "it is paused")
+        doomed.remove(force=True)
+        assert process.wait(timeout=120) == 6
+        run = json.loads(chaoskit("history", "--json").stdout)[0]["run"]
+        assert chaoskit("rollback").returncode == 6
+        assert chaoskit("rollback", "--accept", "removed on purpose").returncode == 2
+        assert chaoskit("rollback", run, "--accept", "removed on purpose").returncode == 0
+        assert chaoskit("status").returncode == 0
+        text = chaoskit("report", run, "--format", "markdown").stdout
+        assert "removed on purpose" in text
+        assert "dirty" in text.lower()
+    finally:
+        with suppress(docker.errors.NotFound):
+            doomed.remove(force=True)
