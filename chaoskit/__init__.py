@@ -1,3 +1,3 @@
-"""chaoskit: chaos experiments for Docker hosts and SSH fleets, judged by Prometheus."""
+"""chaoskit: chaos experiments on Docker containers and Linux processes, judged by Prometheus."""
 
 __version__ = "0.1.0"

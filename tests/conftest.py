@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent
 MARKERS = {"testbed": pytest.mark.testbed, "gameday": pytest.mark.gameday, "benchmarks": pytest.mark.benchmark}
+
+
+def pytest_configure() -> None:
+    """Let the runners that tests start be stopped by SIGHUP even when the tests themselves are run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

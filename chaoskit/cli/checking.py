@@ -58,7 +58,11 @@ def faults(args: argparse.Namespace) -> int:
 
 
 def _first_line(fault: type[Fault]) -> str:
-    return (fault.__doc__ or "").strip().splitlines()[0]
+    return _plain((fault.__doc__ or "").strip().splitlines()[0])
+
+
+def _plain(text: str) -> str:
+    return text.replace("``", "`")
 
 
 def _document(fault: type[Fault]) -> dict[str, object]:
@@ -71,13 +75,27 @@ def _document(fault: type[Fault]) -> dict[str, object]:
     }
 
 
+def _as_written(default: object) -> str:
+    """A default as a file has it."""
+    if default is None:
+        return "none"
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
 def _explained(fault: type[Fault]) -> str:
     import inspect
 
-    lines = [fault.kind, "", inspect.cleandoc(fault.__doc__ or ""), "", f"needs: {', '.join(sorted(fault.needs))}"]
+    lines = [
+        fault.kind,
+        "",
+        _plain(inspect.cleandoc(fault.__doc__ or "")),
+        "",
+        f"needs: {', '.join(sorted(fault.needs))}",
+    ]
     lines += ["", "parameters:"] if fault.model_fields else ["", "parameters: none"]
+    written = fault.model_json_schema().get("properties", {})
     for name, field in fault.model_fields.items():
-        default = "required" if field.is_required() else f"default {field.default!r}"
+        default = "required" if field.is_required() else f"default {_as_written(written[name].get('default'))}"
         lines.append(f"  {field.alias or name:<12} {field.description or ''} ({default})")
     lines += ["", "examples:"]
     for example in fault.examples:

@@ -1,6 +1,7 @@
 """What several commands need: settings, the store, variables, and JSON output."""
 
 import argparse
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,10 @@ def settings_of(args: argparse.Namespace) -> "Settings":
         overrides["store"] = Path(args.store)
     if getattr(args, "reports", None):
         overrides["reports"] = Path(args.reports)
-    return settings.model_copy(update=overrides)
+    settings = settings.model_copy(update=overrides)
+    level = "INFO" if args.verbose else settings.log_level.upper()
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", force=True)
+    return settings
 
 
 @contextmanager

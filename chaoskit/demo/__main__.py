@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -86,6 +87,8 @@ def _up(args: argparse.Namespace, tell: Progress) -> int:
 
 
 def _run(args: argparse.Namespace, tell: Progress) -> int:
+    if args.id == DEFAULT_ID:
+        args.id = f"{DEFAULT_ID}-{os.getpid()}"  # a bed that somebody has up under the usual name is theirs
     bed = _prepared(args, tell)
     mine = bed.info() is None
     try:

@@ -184,7 +184,9 @@ class Watch:
             return
         since = self._breached_since.setdefault(reading.name, reading.at)
         condition = self._conditions[reading.name]
-        if reading.at - since >= condition.held_for and self._breach is None:
+        # Samples come a little late or early; one that is due now must not wait for the next tick.
+        slack = self._experiment.sampling.tick / 10
+        if reading.at - since + slack >= condition.held_for and self._breach is None:
             value = "" if reading.value is None else f" (was {condition.told(reading.value)})"
             reason = f"abort condition met: {condition.title}{value}"
             self._breach = Abort(cause="condition", reason=reason, at=self._recorder.now(), breached_at=since)

@@ -17,6 +17,8 @@ from chaoskit.reports.wording import SIGNS, bound_values, claim, clip, labels, o
 
 MOST_LINES = 25
 WIDTH = 110
+REASON_WIDTH = 400
+"""A reason may hold a command to type, which must be whole."""
 _NAME_WIDTH = 24
 _MOST_REASONS, _MOST_RESIDUE = 5, 14
 
@@ -24,7 +26,7 @@ _MOST_REASONS, _MOST_RESIDUE = 5, 14
 def summary(record: RunRecord, judgement: Judgement) -> str:
     """A finished run in at most 25 lines; what is left on a target goes before the checks when room is short."""
     seen = view(record, judgement)
-    reasons = [f"  - {clip(reason, WIDTH)}" for reason in seen.judgement.reasons]
+    reasons = [f"  - {clip(reason, REASON_WIDTH)}" for reason in seen.judgement.reasons]
     left = _left(seen.record.injections)
     head = [
         f"{judgement.verdict.value.upper()}  {seen.record.experiment.name}  run {clip(seen.record.run, WIDTH)}",
