@@ -14,7 +14,7 @@ from chaoskit.engine.clock import RealClock
 from chaoskit.engine.injecting import closing_entry
 from chaoskit.engine.rollback import Undone, roll_back
 from chaoskit.settings import Settings
-from chaoskit.store.liveness import me
+from chaoskit.store.liveness import alive, me
 
 if TYPE_CHECKING:
     from chaoskit.store.store import Store
@@ -101,7 +101,7 @@ def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
     """Judge and report runs whose runner died without leaving anything behind, so that none stays open for ever."""
     now = RealClock().utc()
     left = set(store.open_runs())
-    unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not run.live(now)]
+    unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not alive(run.runner, now)]
     closed = [_close_record(run, (), store, settings) for run in unfinished if run not in left]
     return [one for one in closed if one is not None]
 

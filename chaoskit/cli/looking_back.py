@@ -10,6 +10,7 @@ from chaoskit.domain.errors import Exit, InvalidInput
 from chaoskit.domain.history import RunRecord
 from chaoskit.domain.verdict import Judgement, judge
 from chaoskit.engine.clock import RealClock
+from chaoskit.store.liveness import alive
 from chaoskit.store.rows import RunSummary
 
 
@@ -19,7 +20,7 @@ def history(args: argparse.Namespace) -> int:
         runs = store.runs(limit=args.limit, experiment=args.experiment)
     now = RealClock().utc()
     if args.json:
-        print_json([{**run.model_dump(mode="json"), "live": run.live(now)} for run in runs])
+        print_json([{**run.model_dump(mode="json"), "live": alive(run.runner, now)} for run in runs])
         return Exit.PASSED
     for run in runs:
         print(_line(run, now))
@@ -29,7 +30,7 @@ def history(args: argparse.Namespace) -> int:
 
 
 def _line(run: RunSummary, now: datetime) -> str:
-    live = run.live(now)
+    live = alive(run.runner, now)
     word = run.verdict or ("live" if live else "died")
     took = "" if run.duration is None else f"{run.duration:.0f}s"
     residue = f"  residue: {run.outstanding}" if run.outstanding and not live else ""

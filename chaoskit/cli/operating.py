@@ -9,7 +9,7 @@ from chaoskit.domain.errors import Exit, InvalidInput
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.halt import Halt, stopped_by_signals
 from chaoskit.engine.rollback import Undone
-from chaoskit.store.liveness import me
+from chaoskit.store.liveness import alive, me
 
 if TYPE_CHECKING:
     from chaoskit.cleanup import Orphans
@@ -22,7 +22,7 @@ def status(args: argparse.Namespace) -> int:
     with opened_store(settings_of(args)) as store:
         left = cleanup.orphans(store)
         now = RealClock().utc()
-        live = [run for run in store.runs(limit=200) if run.live(now)]
+        live = [run for run in store.runs(limit=200) if alive(run.runner, now)]
         halts = store.active_halts()
         if args.json:
             document = {

@@ -38,12 +38,6 @@ class RunSummary(Value):
     runner: RunnerRow
     outstanding: int
 
-    def live(self, now: datetime) -> bool:
-        """Whether the runner of this run is alive at ``now``."""
-        from chaoskit.store.liveness import alive
-
-        return alive(self.runner, now)
-
 
 class Halt(Value):
     """A person's stop: of one run, or of everything (``scope`` is then ``all``)."""

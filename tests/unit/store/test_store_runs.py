@@ -8,6 +8,7 @@ from chaoskit.domain.errors import StoreFailed, UnknownRun
 from chaoskit.domain.history import Event
 from chaoskit.domain.verdict import Verdict, judge
 from chaoskit.store import Store
+from chaoskit.store.liveness import alive
 
 from .builders import NOON, RUNNER, begun, ended, intended, reading, restored
 
@@ -135,15 +136,15 @@ def test_a_summary_tells_how_the_run_ended_and_what_is_left(store: Store) -> Non
     assert (summary.verdict, summary.duration, summary.outstanding) == (Verdict.DIRTY, 95.25, 2)
     assert (summary.experiment, summary.title) == ("checkout-survives", begun().experiment.title)
     assert summary.started_at == NOON
-    assert not summary.live(NOON)
+    assert not alive(summary.runner, NOON)
 
 
 def test_a_summary_of_a_run_that_goes_on_has_no_verdict_and_may_be_live(store: Store) -> None:
     store.begin(begun())
     (summary,) = store.runs()
     assert (summary.verdict, summary.duration, summary.outstanding) == (None, None, 0)
-    assert summary.live(NOON + timedelta(seconds=59))
-    assert not summary.live(NOON + timedelta(seconds=61))
+    assert alive(summary.runner, NOON + timedelta(seconds=59))
+    assert not alive(summary.runner, NOON + timedelta(seconds=61))
 
 
 def test_a_later_verdict_replaces_the_first(store: Store) -> None:
