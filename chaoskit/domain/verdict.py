@@ -153,8 +153,6 @@ def _unproven(record: RunRecord) -> list[str]:
             found.append(f"{i.kind} on {i.target}: {how} ({i.effect.measured})")
         elif record.abort is None and (cut := _cut_short(i)):
             found.append(f"{i.kind} on {i.target}: {cut}")
-    if record.abort is None and record.recovery is None:
-        found.append("the record ends before the fault's time was over")
     if record.ended_at is None:
         found.append("the record has no end: its runner is still at work, or died")
     return found

@@ -75,6 +75,14 @@ def test_a_piece_that_was_not_seen_to_end_is_neither_proven_nor_refuted() -> Non
     assert "not seen to end" in result.why
 
 
+def test_a_piece_that_nothing_ended_is_neither_proven_nor_refuted() -> None:
+    assert judged(*((float(at), "deviated") for at in range(18, 30)), tolerant=True).outcome == "unknown"
+    assert (
+        judged(*((float(at), "unknown") for at in range(19, 30)), (18.0, "deviated"), tolerant=True).outcome
+        == "unknown"
+    )
+
+
 def test_a_piece_that_only_silence_ended_is_neither_proven_nor_refuted() -> None:
     result = judged((13.0, "deviated"), (14.0, "unknown"), (15.0, "unknown"), (16.0, "unknown"), tolerant=True)
     assert result.outcome == "unknown"
@@ -128,6 +136,18 @@ def test_a_check_must_be_seen_while_each_of_several_faults_was_in() -> None:
     result = judge_hypothesis(passing(plan, injections=(short, long)), plan.steady_state[0])
     assert result.outcome == "unknown"  # 11 s and 12 s only: three are needed
     assert "held in 2 samples" in result.why
+
+
+def test_only_samples_taken_while_all_targets_of_a_fault_were_hit_are_proof() -> None:
+    plan = experiment()
+    early, late = injection(1, injected_at=11.0, duration=2.0), injection(2, injected_at=17.5, duration=2.0)
+    result = judge_hypothesis(passing(plan, injections=(early, late)), plan.steady_state[0])
+    assert (result.outcome, "held in 2 samples" in result.why) == ("unknown", True)
+    first, last = injection(1, rollback_at=13.5, duration=2.0), injection(2, duration=2.0)
+    result = judge_hypothesis(passing(plan, injections=(first, last)), plan.steady_state[0])
+    assert (result.outcome, "held in 3 samples" in result.why) == ("held", True)
+    result = judge_hypothesis(passing(plan, injections=(first, late)), plan.steady_state[0])
+    assert result.outcome == "unknown"
 
 
 def test_a_check_that_deviated_before_the_fault_proves_nothing_by_holding_in_it() -> None:
