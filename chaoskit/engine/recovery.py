@@ -28,9 +28,7 @@ class Recovering:
         # A recovery that begins within the limit still needs its samples in a row to be seen.
         slack = (self._sampling.min_samples + 1) * self._pace()
         deadline = self._clock.now() + max(self._limit + slack, self._alerts_until() - self._started)
-        abort = self._watch.until(deadline, armed=False, done=self._nothing_left)
-        self._nothing_left()
-        if abort is not None:
+        if abort := self._watch.until(deadline, armed=False, done=self._nothing_left):
             self._recorder.aborted(abort)
             self._cut_short()
 

@@ -86,6 +86,15 @@ def test_an_undo_that_fails_some_times_is_tried_again_with_growing_pauses(operat
     assert world.now == pytest.approx(sum(FIRST_PAUSE * 2**i for i in range(failures)))
 
 
+@pytest.mark.parametrize("operation", ["revert", "verify"])
+def test_after_a_failure_the_connection_is_opened_anew(operation: str) -> None:
+    world = World()
+    intentions = broken(world)
+    world.one.before[operation] = lost(times=1)
+    undo(world, intentions)
+    assert world.one.calls["open"] == 2
+
+
 def test_an_undo_that_acted_and_then_timed_out_is_tried_again_and_proven() -> None:
     world = World()
     intentions = broken(world)

@@ -141,6 +141,8 @@ def test_a_system_that_does_not_come_back_fails_the_run() -> None:
     record = world.run()
     assert judge(record).verdict is Verdict.FAILED
     assert "did not recover" in judge(record).reasons[0]
+    assert record.ended_at is not None
+    assert record.ended_at <= 7.0 + 10.0 + 1.0
 
 
 def test_a_system_that_comes_back_in_time_passes_and_its_time_is_told() -> None:

@@ -141,6 +141,16 @@ def test_a_breach_while_still_injecting_stops_the_injecting() -> None:
     assert restored(world)
 
 
+def test_a_breach_with_the_last_injection_is_not_observed_any_longer() -> None:
+    world = World()
+    world.one.before["inject"] = lambda: world.clock.wait(4.0)
+    breach(world, 3.0)
+    record = world.run()
+    assert judge(record).verdict is Verdict.ABORTED
+    assert record.span("observe") is None
+    assert restored(world)
+
+
 def test_injecting_that_takes_longer_than_silence_may_is_not_mistaken_for_silence() -> None:
     world = World(experiment(faults=[step(duration="5s")]))
     world.one.before["inject"] = lambda: world.clock.wait(30.0)
@@ -162,6 +172,19 @@ def test_a_breach_during_an_early_rollback_stops_the_other_faults_too() -> None:
     record = world.run()
     assert judge(record).verdict is Verdict.ABORTED
     assert rolled_back_at(record) == pytest.approx(11.0)
+    assert restored(world)
+
+
+def test_a_run_that_had_to_stop_during_an_early_rollback_does_not_go_on_when_the_cause_is_over() -> None:
+    world = World(experiment(faults=[step("web", "4s"), step("db", "10m")]))
+    world.add("db", 1)
+    world.one.before["revert"] = lambda: world.clock.wait(20.0)
+    world.one.after["revert"] = lost(times=1)
+    world.when("check", "up", lambda: BLIND if 6.0 < world.now < 26.5 else GOOD["check"])
+    record = world.run()
+    assert record.abort is not None
+    assert record.abort.cause == "blind"
+    assert rolled_back_at(record) < 60.0
     assert restored(world)
 
 
