@@ -148,9 +148,14 @@ class Injector:
     def settle(self) -> None:
         """Undo and prove once more what is still open: what was left, and what may have landed after its undo."""
         if self._uncertain:
-            self._desk.clock.wait(max(0.0, max(self._uncertain.values()) + LANDS_WITHIN - self._desk.clock.now()))
+            self._let_it_land(max(self._uncertain.values()) + LANDS_WITHIN - self._desk.clock.now())
             self._uncertain.clear()
         self.roll_back()
+
+    def _let_it_land(self, seconds: float) -> None:
+        if seconds > 0:
+            self._recorder.event("note", f"an injection failed and may still land: read back again in {seconds:.0f}s")
+            self._desk.clock.wait(seconds)
 
     def _undone(self, undone: Undone) -> None:
         intended = undone.intended

@@ -64,6 +64,7 @@ def test_an_injection_that_lands_only_after_its_undo_is_undone_again() -> None:
     record = world.run()
     assert restored(world)
     assert judge(record).verdict is Verdict.ERROR
+    assert any("may still land" in event.text for event in record.events)
     restorations = entries(world, Restored)
     assert len(restorations) == 1
     assert record.ended_at is not None
