@@ -7,7 +7,7 @@ count of clock ticks since boot, which no change of the clock moves; see proc_pi
 import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from chaoskit.domain.capabilities import ProcessState
@@ -174,24 +174,20 @@ def _look(pid: int) -> Found | None:
     stat = read_stat(pid)
     if stat is None:
         return None
-    name = _name(pid)
-    return None if name is None else Found(stat, name, read_argv(pid))
-
-
-def _name(pid: int) -> str | None:
-    """The name of a process; psutil is asked (and imported) only where the kernel may have cut it short."""
     try:
-        name = (_PROC / str(pid) / "comm").read_text(errors="replace").removesuffix("\n")
+        comm = (_PROC / str(pid) / "comm").read_text(errors="replace").removesuffix("\n")
     except OSError:
         return None
-    if len(name.encode()) < _CUT_AT:
-        return name
-    import psutil
+    argv = read_argv(pid)
+    return Found(stat, _whole_name(comm, argv), argv)
 
-    try:
-        return psutil.Process(pid).name()
-    except psutil.Error:
-        return None
+
+def _whole_name(comm: str, argv: tuple[str, ...]) -> str:
+    """The name of a process; the kernel keeps 15 bytes of it, and the program's own path may show the rest."""
+    if len(comm.encode()) < _CUT_AT or not argv:
+        return comm
+    program = PurePath(argv[0]).name
+    return program if program.startswith(comm) else comm
 
 
 def _matches(found: Found, selector: LocalSelector) -> bool:
