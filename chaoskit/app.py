@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from chaoskit import registry
 from chaoskit.domain.connection import Prometheus
-from chaoskit.domain.errors import ReportNotWritten
+from chaoskit.domain.errors import ReportNotWritten, StoreFailed
 from chaoskit.domain.history import RunRecord
 from chaoskit.domain.journal import Intended
 from chaoskit.domain.plan import Plan
@@ -46,7 +46,7 @@ class Ready(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """A run that ended, with where its reports are, or why they could not be written."""
+    """A run that ended, with where its reports are, or what could not be written and why."""
 
     record: RunRecord
     judgement: Judgement
@@ -202,18 +202,21 @@ def run(
 
 
 def conclude(record: RunRecord, store: "Store", settings: Settings) -> Finished:
-    """Judge a record, keep it with its verdict, and write its reports. The verdict stands even if they cannot be."""
+    """Judge a record, write its reports, and keep it with its verdict. The verdict stands even where that fails."""
     from chaoskit.reports.write import write
 
     judgement = judge(record)
     reports: Mapping[str, Path] = {}
-    trouble = ""
+    troubles = []
     try:
         reports = write(record, judgement, settings.reports)
     except ReportNotWritten as error:
-        trouble = str(error)
-    store.finish(record, judgement.verdict)
-    return Finished(record, judgement, reports, trouble)
+        troubles.append(str(error))
+    try:
+        store.finish(record, judgement.verdict)
+    except StoreFailed as error:
+        troubles.append(str(error))
+    return Finished(record, judgement, reports, "\n".join(troubles))
 
 
 # --- guards of the store ----------------------------------------------------------------------------------
@@ -224,7 +227,11 @@ def halt_guard(store: "Store", run_id: str) -> Guard:
 
     def guard(_plan: Plan) -> Sequence[str]:
         reason = store.halted(run_id)
-        return [f"a halt is in force: {reason}; lift it with `chaoskit halt --all --release`"] if reason else []
+        return (
+            [f"a halt is in force: {reason}; lift it with `chaoskit halt --all --release`"]
+            if reason is not None
+            else []
+        )
 
     return guard
 

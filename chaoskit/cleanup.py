@@ -86,7 +86,7 @@ def restore(
         sources.close()
     if unwritten:
         raise unwritten[0]
-    return Restoration(orphaned.run, undone, _close_record(orphaned.run, undone, store, settings))
+    return Restoration(orphaned.run, undone, _close_record(orphaned, undone, store, settings))
 
 
 def accept(orphaned: Orphans, store: "Store", settings: Settings, reason: str) -> Finished | None:
@@ -94,7 +94,7 @@ def accept(orphaned: Orphans, store: "Store", settings: Settings, reason: str) -
     who, now = me().user, RealClock().utc()
     store.append(*(Accepted(run=one.run, n=one.n, at=now, who=who, reason=reason) for one in orphaned.left))
     told = [f"residue of {one.kind} on {one.ref.name} accepted by {who}: {reason}" for one in orphaned.left]
-    return _close_record(orphaned.run, (), store, settings, told)
+    return _close_record(orphaned, (), store, settings, told)
 
 
 def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
@@ -102,30 +102,34 @@ def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
     now = RealClock().utc()
     left = set(store.open_runs())
     unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not alive(run.runner, now)]
-    closed = [_close_record(run, (), store, settings) for run in unfinished if run not in left]
+    closed = [_close_record(Orphans(run, (), live=False), (), store, settings) for run in unfinished if run not in left]
     return [one for one in closed if one is not None]
 
 
 def _close_record(
-    run: str, undone: Sequence[Undone], store: "Store", settings: Settings, notes: Sequence[str] = ()
+    orphaned: Orphans, undone: Sequence[Undone], store: "Store", settings: Settings, notes: Sequence[str] = ()
 ) -> Finished | None:
-    """End the dead run's record: what was undone and when, and that its runner died."""
+    """End the run's record: what was undone and when, and why it had to be undone from outside.
+
+    With an unreadable journal nobody knows what else was touched, so the record stays as it is.
+    """
+    if orphaned.unreadable:
+        return None
     try:
-        record = store.load(run)
+        record = store.load(orphaned.run)
     except UnknownRun:
         return None
     at = (RealClock().utc() - record.started_at).total_seconds()
     by_n = {one.intended.n: one for one in undone}
-    known = {i.n: i for i in record.injections} | {
-        n: _from_journal(one.intended, at) for n, one in by_n.items() if n not in {i.n for i in record.injections}
-    }
+    # The runner may have journalled an injection without living to put it in its record.
+    known = {one.n: _from_journal(one, at) for one in orphaned.left} | {i.n: i for i in record.injections}
     injections = tuple(_ended(known[n], by_n.get(n), at) for n in sorted(known))
     events = [Event(at=at, kind="rollback", text=text) for text in (*map(_told, undone), *notes)]
-    errors = record.errors if record.ended_at is not None else (*record.errors, _died(record))
+    errors = (*record.errors, *_why_from_outside(record, undone))
     closed = record.model_copy(
         update={"injections": injections, "errors": errors, "ended_at": at, "events": (*record.events, *events)}
     )
-    store.extend(run, (), events)
+    store.extend(orphaned.run, (), events)
     return conclude(closed, store, settings)
 
 
@@ -139,7 +143,7 @@ def _ended(record: InjectionRecord, one: Undone | None, at: float) -> InjectionR
 
 
 def _from_journal(intended: Intended, at: float) -> InjectionRecord:
-    """An injection that the runner journalled but did not live to put in its record."""
+    """What the journal knows of an injection."""
     return InjectionRecord(
         n=intended.n,
         step=intended.step,
@@ -159,6 +163,9 @@ def _told(one: Undone) -> str:
     return f"{what}: {one.note}" if one.restored else f"{what}: NOT restored: {'; '.join(one.residue)}"
 
 
-def _died(record: RunRecord) -> str:
-    where = record.phases[-1].name if record.phases else "the start"
-    return f"the runner (pid {record.runner.pid} on {record.runner.host}) died in {where}; its faults were undone later"
+def _why_from_outside(record: RunRecord, undone: Sequence[Undone]) -> list[str]:
+    """What went wrong in the run itself: one whose faults outlived it must not pass because of a later rollback."""
+    if record.ended_at is None:
+        where = record.phases[-1].name if record.phases else "the start"
+        return [f"the runner (pid {record.runner.pid} on {record.runner.host}) died in {where}"]
+    return ["the run's own rollback left something behind, which was undone only later"] if undone else []

@@ -1,0 +1,66 @@
+"""What a run whose faults outlived it is judged: never better than it was, whatever is undone or accepted later."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chaoskit import cleanup
+from chaoskit.app import conclude
+from chaoskit.cleanup import Orphans
+from chaoskit.domain.verdict import Verdict
+from chaoskit.engine.rollback import Undone
+from chaoskit.settings import Settings
+from chaoskit.store.store import Store
+from tests.unit.store.builders import begun, ended, injection_record, intended
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store(tmp_path / "ck.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(reports=tmp_path / "reports")
+
+
+def test_residue_that_only_the_journal_knows_of_keeps_an_accepted_run_dirty(store: Store, settings: Settings) -> None:
+    store.begin(begun())
+    store.append(intended())
+    finished = cleanup.accept(Orphans("r1", (intended(),), live=False), store, settings, "removed on purpose")
+    assert finished is not None
+    assert finished.judgement.verdict is Verdict.DIRTY
+    assert store.open_runs() == []
+
+
+def test_a_later_rollback_never_makes_a_dirty_run_pass(store: Store, settings: Settings) -> None:
+    left = injection_record().model_copy(update={"restored_at": None, "residue": ("paused",)})
+    dirty = ended().model_copy(update={"injections": (left,), "errors": (), "abort": None})
+    store.begin(begun())
+    store.save(dirty)
+    undone = Undone(intended(), restored=True, note="unpaused by chaoskit", attempts=1, residue=())
+    finished = cleanup._close_record(Orphans("r1", (intended(),), live=False), [undone], store, settings)
+    assert finished is not None
+    assert finished.judgement.restored == finished.judgement.injected == 1
+    assert finished.judgement.verdict is Verdict.ERROR
+
+
+def test_a_journal_that_cannot_be_read_whole_lets_nobody_say_that_all_is_restored(
+    store: Store, settings: Settings
+) -> None:
+    store.begin(begun())
+    orphaned = Orphans("r1", (), live=False, unreadable=("row 1 cannot be read",))
+    assert cleanup._close_record(orphaned, (), store, settings) is None
+    assert store.runs()[0].verdict is None
+
+
+def test_the_verdict_stands_where_the_store_can_no_longer_keep_it(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    store.begin(begun())
+    (tmp_path / "ck.db").unlink()
+    finished = conclude(begun(), store, settings)
+    assert finished.reports
+    assert "ck.db" in finished.trouble
