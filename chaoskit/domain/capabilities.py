@@ -95,8 +95,8 @@ class Lifecycle(Protocol):
     def stop(self, grace: float) -> None:
         """Stop; the engine kills after ``grace`` seconds."""
 
-    def start(self) -> None:
-        """Start, and see that it stays up for a moment; harmless when already running."""
+    def start(self) -> bool:
+        """Start, and see that it stays up for a moment; False when it came up by itself and nothing had to be done."""
 
     def restart(self, grace: float) -> None:
         """Stop and start again; the engine kills after ``grace`` seconds."""

@@ -143,8 +143,9 @@ def bring_back(instance: Lifecycle, before: InstanceState, in_flight: float) -> 
         return "runs, but somebody else has paused it"
     if now.serving and (now := instance.changed(now, _STEADY)).serving:
         return _told(f"was already running again, {_by_whom(before, now)}", before, now)
-    instance.start()
-    return _told("started by chaoskit", before, instance.state())
+    done = "started by chaoskit" if instance.start() else ""
+    now = instance.state()
+    return _told(done or f"came up again while it was looked at, {_by_whom(before, now)}", before, now)
 
 
 def renewed(before: Mapping[str, str], now: Mapping[str, str]) -> str:

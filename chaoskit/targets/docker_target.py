@@ -122,14 +122,15 @@ class DockerTarget:
         seconds = math.ceil(grace)
         self._reach("stop", lambda: self._engine.api.stop(self._container, seconds), lambda state: not state.running)
 
-    def start(self) -> None:
+    def start(self) -> bool:
         """``docker start``. One that the engine is about to restart is given a moment to come by itself."""
         if self.state().status == "restarting":
             self._wait(_is_up, _RESTARTS_WITHIN)
         if _is_up(self.state()):
-            return
+            return False
         self._reach("start", self._start_or_restart, _is_up)
         self._stays_up()
+        return True
 
     def restart(self, grace: float) -> None:
         """``docker restart``; ``grace`` is rounded up to whole seconds."""

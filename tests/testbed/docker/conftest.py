@@ -1,5 +1,6 @@
 """The image and the networks that the tests of this folder share."""
 
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,6 +20,11 @@ class Place(NamedTuple):
     plain: str
     subnet: str
     bystanders: tuple[str, ...]
+    prefix: str
+
+    def address(self, last: int) -> str:
+        """An address of the network whose subnet we chose."""
+        return f"{self.prefix}.{last}"
 
 
 @pytest.fixture(scope="session")
@@ -26,15 +32,16 @@ def place(docker_engine: None) -> Iterator[Place]:
     """One network whose subnet the engine chose, one whose subnet we chose, a neighbour and a paused one."""
     if parts.busybox() is None:
         pytest.skip("missing capability: a static busybox (Debian package busybox-static)")
+    prefix = f"10.213.{os.getpid() % 256}"  # two sessions of tests may share one engine
     with (
         parts.image() as image,
         parts.network() as plain,
-        parts.network("--subnet", "10.213.77.0/24") as subnet,
+        parts.network("--subnet", f"{prefix}.0/24") as subnet,
         parts.container(image, "--network", plain) as running,
         parts.container(image, "--network", subnet) as paused,
     ):
         parts.docker("pause", paused)
-        yield Place(image, plain, subnet, (running, paused))
+        yield Place(image, plain, subnet, (running, paused), prefix)
         parts.docker("unpause", paused)
 
 

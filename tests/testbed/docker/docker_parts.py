@@ -122,8 +122,8 @@ def container(image: str, *options: str, script: str = ENDS_ON_TERM) -> Iterator
 
 
 def running(container_id: str) -> bool:
-    """Whether the engine says so."""
-    return bool(inspect(container_id)["State"]["Running"])
+    """Whether the engine says so; one that waits for its restart is ``Running`` too, and is not."""
+    return str(inspect(container_id)["State"]["Status"]) == "running"
 
 
 def answers(address: str, port: int = PORT) -> bool:

@@ -23,7 +23,7 @@ def on_one_network(place: Place, *options: str) -> Callable[[], AbstractContextM
 
 
 def on_two_networks(place: Place) -> Callable[[], AbstractContextManager[DockerBed]]:
-    return lambda: bed(place.image, [place.subnet, place.plain], place.bystanders, "--ip", "10.213.77.200")
+    return lambda: bed(place.image, [place.subnet, place.plain], place.bystanders, "--ip", place.address(200))
 
 
 def simple(fault: Fault, *, breaks: bool = True, by_itself: bool = False) -> MakeCase:

@@ -165,7 +165,16 @@ def test_who_lives_in_the_network_of_another_is_its_dependent(target: Target, we
 
 def test_an_attachment_is_described_without_what_the_engine_adds(target: Target, web: str, place: Place) -> None:
     docker(
-        "network", "connect", "--ip", "10.213.77.99", "--alias", "b", "--alias", "a", place.subnet, place.bystanders[0]
+        "network",
+        "connect",
+        "--ip",
+        place.address(99),
+        "--alias",
+        "b",
+        "--alias",
+        "a",
+        place.subnet,
+        place.bystanders[0],
     )
     try:
         with opened(place.bystanders[0]) as other:
@@ -174,7 +183,7 @@ def test_an_attachment_is_described_without_what_the_engine_adds(target: Target,
     finally:
         docker("network", "disconnect", place.subnet, place.bystanders[0])
     fixed = by_name[place.subnet]
-    assert (fixed.ipv4, fixed.static_ipv4, sorted(fixed.aliases)) == ("10.213.77.99", True, ["a", "b"])
+    assert (fixed.ipv4, fixed.static_ipv4, sorted(fixed.aliases)) == (place.address(99), True, ["a", "b"])
     assert (mine.aliases, mine.static_ipv4, mine.irreversible) == (("front",), False, "")
     assert mine.ipv4 == inspect(web)["NetworkSettings"]["Networks"][place.subnet]["IPAddress"]
 
@@ -207,7 +216,7 @@ def test_an_attachment_made_by_somebody_without_the_aliases_is_made_right(
 
 
 def test_a_fixed_address_that_somebody_took_is_an_error_until_it_is_free(place: Place) -> None:
-    fixed = ("--network", place.subnet, "--ip", "10.213.77.50")
+    fixed = ("--network", place.subnet, "--ip", place.address(50))
     with container(place.image, *fixed) as made, opened(made) as target:
         attached = networks(target)
         (end,) = attached.endpoints()
