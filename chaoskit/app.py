@@ -21,11 +21,13 @@ from chaoskit.engine.clock import RealClock
 from chaoskit.engine.crew import fan_out
 from chaoskit.engine.desk import Desk
 from chaoskit.engine.halt import Halt
+from chaoskit.engine.lease import Lease
 from chaoskit.engine.planner import Brief, make_plan
 from chaoskit.engine.recorder import Narrator
 from chaoskit.engine.runner import Guard, Job, execute
 from chaoskit.engine.sampler import Key
 from chaoskit.files.loader import LoadedExperiment, load
+from chaoskit.guardian.link import Link
 from chaoskit.settings import Settings
 from chaoskit.store.liveness import alive, me
 
@@ -179,7 +181,8 @@ def run(
     """Run the experiment to its end, keep it, and write its reports. The verdict is in the result."""
     # Its first use opens the store: one that cannot be used must say so before the run begins.
     store.open_runs()
-    guards: list[Guard] = [halt_guard(store, run_id), residue_guard(store)]
+    guardian = _guardian(ready, run_id, store, settings)
+    guards: list[Guard] = [halt_guard(store, run_id), residue_guard(store), guardian.guard]
     if ready.prometheus is not None and ready.brief.experiment.needs_prometheus:
         guards.append(prometheus_guard(ready.prometheus))
     job = Job(
@@ -195,10 +198,21 @@ def run(
         promised=promised,
     )
     try:
-        record = execute(job, Desk(Claiming(store), RealClock(), halt, narrator))
+        clock = RealClock()
+        lease = Lease(settings.lease, guardian, clock)
+        record = execute(job, Desk(Claiming(store), clock, halt, narrator, lease))
     finally:
+        guardian.close()
         ready.sources.close()
     return conclude(record, store, settings)
+
+
+def _guardian(ready: Ready, run_id: str, store: "Store", settings: Settings) -> Link:
+    """The process that undoes this run's faults should we die. Raises GuardianLost."""
+    # It lives in another folder than we do.
+    settled = settings.model_copy(update={"reports": settings.reports.absolute()})
+    kinds = sorted({kind for spec in ready.brief.experiment.targets.values() for kind in spec.model_fields_set})
+    return Link(run_id, settings.lease, store.path, {"settings": settled.model_dump(mode="json"), "targets": kinds})
 
 
 def conclude(record: RunRecord, store: "Store", settings: Settings) -> Finished:

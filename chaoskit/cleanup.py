@@ -1,7 +1,9 @@
 """Restores what outlived a runner that died, from its journal alone, and closes the record of its run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from chaoskit.app import Finished, conclude, is_live, revive
@@ -42,6 +44,7 @@ class Restoration(NamedTuple):
     run: str
     undone: Sequence[Undone]
     finished: Finished | None
+    trouble: str = ""
 
 
 def orphans(store: "Store", run: str | None = None) -> list[Orphans]:
@@ -63,19 +66,22 @@ def restore(
     settings: Settings,
     tell: Teller = silent,
 ) -> Restoration:
-    """Undo and verify everything that one dead run left, then judge and report the run anew."""
+    """Undo and verify everything that one dead run left, then judge and report the run anew.
+
+    A store that fails keeps nobody from being restored; what it could not take is told in ``trouble``.
+    """
     clock = RealClock()
     sources = DriverSources(settings.docker_host)
     access = Access(sources)
     undone: list[Undone] = []
-    unwritten: list[StoreFailed] = []
+    troubles: list[str] = []
 
     def keep(one: Undone) -> None:
         undone.append(one)
         try:
             store.append(closing_entry(one, clock))
         except StoreFailed as error:  # the undoing of the others comes first; the journal keeps this one open
-            unwritten.append(error)
+            troubles.append(str(error))
         with suppress(OSError):  # a reader that went away must not stand between us and the other targets
             tell(one)
 
@@ -84,9 +90,22 @@ def restore(
     finally:
         access.close()
         sources.close()
-    if unwritten:
-        raise unwritten[0]
-    return Restoration(orphaned.run, undone, _close_record(orphaned, undone, store, settings))
+    finished = None
+    try:
+        finished = _close_record(orphaned, undone, store, settings)
+    except StoreFailed as error:
+        troubles.append(str(error))
+    return Restoration(orphaned.run, undone, finished, "\n".join(dict.fromkeys(troubles)))
+
+
+def conclude_dead(
+    orphaned: Orphans, undone: Sequence[Undone], store: "Store", settings: Settings, when: Mapping[int, datetime]
+) -> Finished | None:
+    """Write down what the guardian of a dead run has undone, and ``when``, by number. Raises StoreFailed."""
+    clock = RealClock()
+    store.append(*(closing_entry(one, clock) for one in undone))
+    note = "the runner was gone; its guardian undid what it left"
+    return _close_record(orphaned, undone, store, settings, [note], when)
 
 
 def accept(orphaned: Orphans, store: "Store", settings: Settings, reason: str) -> Finished | None:
@@ -107,9 +126,14 @@ def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
 
 
 def _close_record(
-    orphaned: Orphans, undone: Sequence[Undone], store: "Store", settings: Settings, notes: Sequence[str] = ()
+    orphaned: Orphans,
+    undone: Sequence[Undone],
+    store: "Store",
+    settings: Settings,
+    notes: Sequence[str] = (),
+    when: Mapping[int, datetime] = MappingProxyType({}),
 ) -> Finished | None:
-    """End the run's record: what was undone and when, and why it had to be undone from outside.
+    """End the run's record: what was undone and when (now, where it is not said), and why from outside.
 
     With an unreadable journal nobody knows what else was touched, so the record stays as it is.
     """
@@ -120,10 +144,11 @@ def _close_record(
     except UnknownRun:
         return None
     at = (RealClock().utc() - record.started_at).total_seconds()
+    then = {n: (moment - record.started_at).total_seconds() for n, moment in when.items()}
     by_n = {one.intended.n: one for one in undone}
     # The runner may have journalled an injection without living to put it in its record.
     known = {one.n: _from_journal(one, at) for one in orphaned.left} | {i.n: i for i in record.injections}
-    injections = tuple(_ended(known[n], by_n.get(n), at) for n in sorted(known))
+    injections = tuple(_ended(known[n], by_n.get(n), then.get(n, at)) for n in sorted(known))
     events = [Event(at=at, kind="rollback", text=text) for text in (*map(_told, undone), *notes)]
     errors = (*record.errors, *_why_from_outside(record, undone))
     closed = record.model_copy(

@@ -7,13 +7,13 @@ present folder, ``$XDG_CONFIG_HOME/chaoskit/chaoskit.toml``. Relative paths in a
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
 from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import InvalidSettings
-from chaoskit.domain.quantities import Value
+from chaoskit.domain.quantities import Duration, Value
 from chaoskit.domain.selection import Protection
 from chaoskit.files.places import Problem, clipped, dotted, printable
 from chaoskit.files.source import read_text
@@ -49,6 +49,11 @@ class Settings(Value):
         pattern=r"^(unix|tcp|ssh)://.+",
         description="The Docker engine of targets that name none.",
         examples=["unix:///var/run/docker.sock"],
+    )
+    lease: Annotated[Duration, Field(ge=3, le=300)] = Field(
+        default=15.0,
+        description="How long faults may stay in when their runner no longer says that it lives; 3s to 5m.",
+        examples=["15s"],
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="How much is logged to standard error.", examples=["info"]
@@ -133,6 +138,7 @@ _VARIABLES: Mapping[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "PROTECTED_NAMES": (("protected", "names"), _listed),
     "PROTECTED_LABELS": (("protected", "labels"), _listed),
     "DOCKER_HOST": (("docker_host",), str),
+    "LEASE": (("lease",), str),
     "LOG_LEVEL": (("log_level",), str.lower),
 }
 

@@ -1,14 +1,17 @@
 """``chaoskit status``, ``halt`` and ``rollback``: what an operator types when something is going on."""
 
 import argparse
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chaoskit import cleanup
 from chaoskit.cli.common import opened_store, print_json, settings_of, still_rolling_back
-from chaoskit.domain.errors import Exit, InvalidInput
+from chaoskit.domain.errors import Exit, InvalidInput, StoreFailed
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.halt import Halt, stopped_by_signals
 from chaoskit.engine.rollback import Undone
+from chaoskit.guardian import places
 from chaoskit.store.liveness import alive, me
 
 if TYPE_CHECKING:
@@ -24,23 +27,33 @@ def status(args: argparse.Namespace) -> int:
         now = RealClock().utc()
         live = [run for run in store.runs(limit=200) if alive(run.runner, now)]
         halts = store.active_halts()
+        guardians = list(places.sightings(store.path))
         if args.json:
             document = {
                 "live": [run.model_dump(mode="json") for run in live],
                 "halts": [halt.model_dump(mode="json") for halt in halts],
                 "residue": [_orphan_document(one) for one in left],
+                "guardians": [{**one._asdict(), "log": str(one.log)} for one in guardians],
             }
             print_json(document)
         else:
             for run in live:
                 print(f"live     {run.run}  {run.experiment}  since {run.started_at:%Y-%m-%d %H:%M:%S} UTC")
+            for guardian in guardians:
+                print(_guardian_line(guardian))
             for halt in halts:
                 print(f"halt     {halt.scope}  by {halt.who} at {halt.at:%Y-%m-%d %H:%M:%S} UTC: {halt.reason}")
             for one in left:
                 print("\n".join(_orphan_lines(one)))
-            if not (live or halts or left):
+            if not (live or halts or left or any(one.alive for one in guardians)):
                 print("nothing runs, no halt is in force, nothing is left behind")
     return Exit.DIRTY if any(not one.live for one in left) else Exit.PASSED
+
+
+def _guardian_line(one: places.Sighting) -> str:
+    """What a guardian is doing, or did last: one that had to act keeps its log."""
+    doing = f"pid {one.pid}, {one.state}" if one.alive else f"ended: {one.state}"
+    return f"guardian {one.run}  {doing}, {one.injections} injections; log {one.log}"
 
 
 def _orphan_document(one: "Orphans") -> dict[str, object]:
@@ -100,11 +113,15 @@ def rollback(args: argparse.Namespace) -> int:
             return _accept(args, due, store, settings)
         with stopped_by_signals(_rolling_back(), still_rolling_back):
             restored = [cleanup.restore(one, store, settings, _tell_undone(args)) for one in due]
-        cleanup.close_dead_runs(store, settings)
+        with suppress(StoreFailed):  # it has been told of above, or leaves only a record open
+            cleanup.close_dead_runs(store, settings)
     undone = [one for restoration in restored for one in restoration.undone]
+    troubles = [restoration.trouble for restoration in restored if restoration.trouble]
+    for trouble in troubles:
+        print(f"chaoskit: {trouble}", file=sys.stderr)
     unreadable = [line for one in due for line in one.unreadable]
     _summarise(args, undone, unreadable, left_alone=len(found) - len(due))
-    if unreadable or not all(one.restored for one in undone):
+    if unreadable or troubles or not all(one.restored for one in undone):
         return Exit.DIRTY
     return Exit.PASSED if len(due) == len(found) else Exit.BLOCKED
 

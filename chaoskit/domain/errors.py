@@ -16,6 +16,7 @@
     │   ├── VersionMismatch            7  the two sides speak different API versions
     │   ├── Unsupported                7  this target cannot do what the fault needs
     │   └── CommandFailed              7  a command on the target ended non-zero
+    ├── GuardianLost                   7  nobody would undo the faults if this runner died
     ├── StoreFailed                    7  the journal or the run history cannot be read or written
     ├── ReportNotWritten               7  a report cannot be written; the verdict stands
     └── RollbackIncomplete             6  residue is left on a target
@@ -115,6 +116,10 @@ class CommandFailed(TargetError):
         super().__init__(f"`{' '.join(argv)}` ended with status {status}: {stderr.strip() or 'no message'}")
         self.argv = tuple(argv)
         self.status = status
+
+
+class GuardianLost(ChaoskitError):
+    """The guardian did not start, died, or does not answer: nobody would undo the faults if this runner died."""
 
 
 class StoreFailed(ChaoskitError):

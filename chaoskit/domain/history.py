@@ -74,7 +74,7 @@ class InjectionRecord(Value):
     residue: tuple[str, ...] = ()
 
 
-AbortCause = Literal["condition", "blind", "halt", "drift"]
+AbortCause = Literal["condition", "blind", "halt", "drift", "lease"]
 
 
 class Abort(Value):

@@ -4,13 +4,15 @@ from typing import NamedTuple
 
 from chaoskit.domain.ports import Clock
 from chaoskit.engine.halt import Halt
+from chaoskit.engine.lease import Lease
 from chaoskit.engine.recorder import Book, Narrator
 
 
 class Desk(NamedTuple):
-    """The store, the clock, the stop, and whoever listens."""
+    """The store, the clock, the stop, whoever listens, and the lease."""
 
     book: Book
     clock: Clock
     halt: Halt
     narrator: Narrator
+    lease: Lease

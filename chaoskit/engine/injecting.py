@@ -18,6 +18,7 @@ EFFECT_FOR = 3.0
 EFFECT_EVERY = 0.05
 LANDS_WITHIN = 10.0
 """Seconds after a failed injection in which it may still take effect: a request that timed out is not taken back."""
+LANDING_PAUSE = 0.1
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,7 +53,10 @@ class Injector:
     # --- in --------------------------------------------------------------------------------------------
 
     def claim(self, prepared: Sequence[Prepared]) -> None:
-        """Write every intention in one durable step. Raises Blocked, StoreFailed; then nothing has been touched."""
+        """Write every intention in one durable step, and hand them to the guardian.
+
+        Raises Blocked, StoreFailed, GuardianLost; then nothing has been touched.
+        """
         intended = [self._intend(one) for one in prepared]
         if lossy := [why for one, entry in zip(prepared, intended, strict=True) if (why := self._lossy(one, entry))]:
             raise Blocked(lossy)
@@ -60,6 +64,7 @@ class Injector:
         self._open = {one.n: one for one in intended}
         for one in prepared:
             self._recorder.injection(_intended_record(one, self._recorder.now()))
+        self._desk.lease.arm(intended)
 
     def inject(self, prepared: Sequence[Prepared], patience: Callable[[], float] = lambda: PATIENCE) -> bool:
         """Make all injections, several at once. True when every one is proven in force; else it is time to undo.
@@ -135,7 +140,7 @@ class Injector:
 
     # --- out -------------------------------------------------------------------------------------------
 
-    def roll_back(self, only: Container[int] | None = None, patience: Callable[[], float] = lambda: PATIENCE) -> None:
+    def roll_back(self, only: Container[int] | None = None, patience: Callable[[], float] | None = None) -> None:
         """Undo what is outstanding (or ``only`` those), newest first, and prove it. Never raises for a target."""
         chosen = [i for n, i in reversed(self._open.items()) if only is None or n in only]
         for intended in chosen:
@@ -143,7 +148,7 @@ class Injector:
             record = self._record(intended.n)
             if record.rollback_at is None:
                 self._recorder.injection(record.model_copy(update={"rollback_at": self._recorder.now()}))
-        roll_back(chosen, self._access, self._revive, self._desk.clock, self._undone, patience)
+        roll_back(chosen, self._access, self._revive, self._desk.clock, self._undone, patience or self._keep_lease)
 
     def settle(self) -> None:
         """Undo and prove once more what is still open: what was left, and what may have landed after its undo."""
@@ -152,10 +157,23 @@ class Injector:
             self._uncertain.clear()
         self.roll_back()
 
+    def disarm(self) -> None:
+        """Send the guardian home, unless something is left for it to undo."""
+        if not self._open:
+            self._desk.lease.disarm()
+
+    def _keep_lease(self) -> float:
+        """While the crew is undoing, nobody else needs to; should the lease be lost, undoing twice does no harm."""
+        self._desk.lease.keep()
+        return PATIENCE
+
     def _let_it_land(self, seconds: float) -> None:
         if seconds > 0:
             self._recorder.event("note", f"an injection failed and may still land: read back again in {seconds:.0f}s")
-            self._desk.clock.wait(seconds)
+            until = self._desk.clock.now() + seconds
+            while (left := until - self._desk.clock.now()) > 0:
+                self._desk.lease.keep()
+                self._desk.clock.wait(min(left, LANDING_PAUSE))
 
     def _undone(self, undone: Undone) -> None:
         intended = undone.intended
@@ -174,6 +192,7 @@ class Injector:
             return  # its journal entry stays open: it is read back once more, when what was under way has landed
         if undone.restored:
             self._open.pop(intended.n)
+            self._desk.lease.release(intended.n)
         self._append_if_possible(closing_entry(undone, self._desk.clock))
 
     # --- records ---------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Makes the plan: discovers, selects, prepares (looks without touching) and collects every reason not to start."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from chaoskit.domain.errors import TargetError
@@ -12,7 +12,7 @@ from chaoskit.domain.ports import Fault, Injection, Sources, TargetRef
 from chaoskit.domain.selection import Protection, Selection, choose, excesses, measure, shortfall, sort_out
 from chaoskit.domain.targeting import TargetSpec
 from chaoskit.engine.access import Access
-from chaoskit.engine.crew import WORKERS, Done, fan_out
+from chaoskit.engine.crew import PATIENCE, WORKERS, Done, fan_out
 
 
 class Brief(NamedTuple):
@@ -55,9 +55,15 @@ class Planned(NamedTuple):
     prepared: tuple[Prepared, ...]
 
 
-def make_plan(brief: Brief, sources: Sources, access: Access, run: str) -> Planned:
+Patience = Callable[[], float]
+"""As for :func:`fan_out`."""
+
+
+def make_plan(
+    brief: Brief, sources: Sources, access: Access, run: str, patience: Patience = lambda: PATIENCE
+) -> Planned:
     """Plan ``brief`` against reality as it is now. Touches nothing; reasons not to start are in ``plan.blocked``."""
-    selections, reasons = _discover(brief, sources)
+    selections, reasons = _discover(brief, sources, patience)
     reasons += _too_short(brief.experiment)
     hits = _choose(brief, selections)
     reasons += [
@@ -65,11 +71,11 @@ def make_plan(brief: Brief, sources: Sources, access: Access, run: str) -> Plann
         for index, step in enumerate(brief.experiment.faults)
         if step.target in selections and (short := shortfall(index, step, selections[step.target]))
     ]
-    prepared, refused = _prepare(hits, access, run)
+    prepared, refused = _prepare(hits, access, run, patience)
     return Planned(_plan(brief, selections, hits, prepared, (*reasons, *refused)), prepared)
 
 
-def _discover(brief: Brief, sources: Sources) -> tuple[dict[str, Selection], list[str]]:
+def _discover(brief: Brief, sources: Sources, patience: Patience) -> tuple[dict[str, Selection], list[str]]:
     experiment = brief.experiment
     groups = list(dict.fromkeys(step.target for step in experiment.faults))
 
@@ -77,7 +83,7 @@ def _discover(brief: Brief, sources: Sources) -> tuple[dict[str, Selection], lis
         matched = sources(experiment.targets[group]).discover()
         return sort_out(group, matched, experiment.blast_radius.require_label, brief.protected)
 
-    done = fan_out(discover, groups)
+    done = fan_out(discover, groups, patience=patience)
     found = {outcome.item: outcome.result for outcome in done if outcome.result is not None}
     return found, [f"targets.{outcome.item}: {_known(outcome.error)}" for outcome in done if outcome.error]
 
@@ -115,12 +121,14 @@ def _hit(brief: Brief, n: int, index: int, step: FaultStep, fault: Fault, ref: T
     return Hit(n=n, step=index, group=step.target, spec=spec, ref=ref, fault=fault, duration=step.duration)
 
 
-def _prepare(hits: Sequence[Hit], access: Access, run: str) -> tuple[tuple[Prepared, ...], list[str]]:
+def _prepare(
+    hits: Sequence[Hit], access: Access, run: str, patience: Patience
+) -> tuple[tuple[Prepared, ...], list[str]]:
     def prepare(hit: Hit) -> Prepared:
         target = access.target(hit.spec, hit.ref)
         return Prepared(hit, hit.fault.prepare(target, tag_of(run, hit.n)))
 
-    done: list[Done[Hit, Prepared]] = fan_out(prepare, hits)
+    done: list[Done[Hit, Prepared]] = fan_out(prepare, hits, patience=patience)
     prepared = tuple(outcome.result for outcome in done if outcome.result is not None)
     refused = [
         f"{outcome.item.fault.kind} on {outcome.item.ref.name}: {_known(outcome.error)}"

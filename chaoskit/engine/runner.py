@@ -72,13 +72,14 @@ class _Run:
         self._clock = desk.clock
         self._halt = desk.halt
         self._book = desk.book
+        self._lease = desk.lease
         self._experiment = job.brief.experiment
         self._access = Access(job.sources)
         self._inbox: SimpleQueue[Taken | None] = SimpleQueue()
         self._sampler = Sampler(self._experiment.sampling.tick, desk.clock, self._inbox)
         self.recorder = Recorder(_first_record(job, desk.clock), desk.book, desk.clock, desk.narrator)
         bounds = {key: probe.bound for key, probe in job.probes.items()}
-        self._watch = Watch(self._experiment, bounds, self.recorder, desk.book, self._inbox, desk.halt, desk.clock)
+        self._watch = Watch(self._experiment, bounds, self.recorder, desk, self._inbox)
         self._injector = Injector(job.run, self._access, job.revive, self.recorder, desk)
         self._drift: list[DriftProbe] = []
 
@@ -90,7 +91,7 @@ class _Run:
         self._book.begin(self.recorder.record)
         self.recorder.phase("plan")
         planned = self._plan()
-        if not (self._guard(planned.plan) and self._baseline()):
+        if self._halted() or not (self._guard(planned.plan) and self._baseline()):
             return
         prepared = self._plan_again(planned.plan)
         if not (prepared and self._still_steady()):
@@ -102,11 +103,22 @@ class _Run:
             Recovering(self._experiment, self._watch, self.recorder, self._clock).watch()
         finally:
             self._injector.settle()
+            self._injector.disarm()
 
     # --- before anything is touched --------------------------------------------------------------------
 
     def _plan(self) -> Planned:
-        return make_plan(self._job.brief, self._job.sources, self._access, self._job.run)
+        return make_plan(self._job.brief, self._job.sources, self._access, self._job.run, self._unless_halted)
+
+    def _unless_halted(self) -> float:
+        """Nothing is touched yet: who wants to stop need not wait for a target that does not answer."""
+        return 0.0 if self._halt.engaged else PATIENCE
+
+    def _halted(self) -> bool:
+        """Whether a signal stopped us; a plan given up half-way must not be taken for a reason not to start."""
+        if self._halt.engaged and (abort := self._watch.look(armed=False)):
+            self.recorder.aborted(abort)
+        return self._halt.engaged
 
     def _guard(self, plan: Plan) -> bool:
         self.recorder.planned(plan)
@@ -153,6 +165,8 @@ class _Run:
     def _plan_again(self, plan: Plan) -> tuple[Prepared, ...]:
         """Look at everything once more at the last moment: the before-state must be the state before the fault."""
         again = self._plan()
+        if self._halted():
+            return ()
         changed = [f"the targets changed during the baseline: {what}" for what in plan_drift(plan, again.plan)]
         return again.prepared if self._clear([*again.plan.blocked, *changed]) else ()
 
@@ -176,6 +190,7 @@ class _Run:
         if self._injector.claimed:
             self.recorder.phase("rollback")
             self._injector.roll_back()
+            self._injector.disarm()
             self.recorder.persist_if_possible()
 
     def _patience(self) -> float:
@@ -183,6 +198,7 @@ class _Run:
         if self.recorder.record.abort is None and (abort := self._watch.look(armed=True)):
             self.recorder.aborted(abort)
             self._injector.stop()
+        self._lease.keep()
         return PATIENCE if self.recorder.record.abort is None else HURRY
 
     def _observe(self, prepared: Sequence[Prepared]) -> None:

@@ -8,10 +8,10 @@ from queue import Empty
 
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.history import Abort
-from chaoskit.domain.ports import Clock, Sample
+from chaoskit.domain.ports import Sample
 from chaoskit.domain.readings import Judged, Reading, judge_abort, judge_check, judge_detection
-from chaoskit.engine.halt import Halt
-from chaoskit.engine.recorder import Book, Recorder
+from chaoskit.engine.desk import Desk
+from chaoskit.engine.recorder import Recorder
 from chaoskit.engine.sampler import Inbox, Key, Taken
 
 KEEP_EVERY = 1.0
@@ -27,18 +27,17 @@ class Watch:
         experiment: Experiment,
         bounds: dict[Key, float],
         recorder: Recorder,
-        book: Book,
+        desk: Desk,
         inbox: Inbox,
-        halt: Halt,
-        clock: Clock,
     ) -> None:
         self._experiment = experiment
         self._bounds = bounds
         self._recorder = recorder
-        self._book = book
         self._inbox = inbox
-        self._halt = halt
-        self._clock = clock
+        self._book = desk.book
+        self._halt = desk.halt
+        self._lease = desk.lease
+        self._clock = desk.clock
         self._checks = {check.name: check for check in experiment.steady_state}
         self._conditions = {rule.title: rule for rule in experiment.watched}
         self._last_taken: dict[Key, float] = {}
@@ -51,7 +50,7 @@ class Watch:
         self._next_keep = 0.0
         self.latest: dict[Key, Reading] = {}
         self.streaks: dict[str, tuple[int, float]] = {}
-        halt.on_engage(lambda: inbox.put(None))
+        desk.halt.on_engage(lambda: inbox.put(None))
 
     def expect(self, key: Key, bound: float) -> None:
         """Watch one more probe from now on; silence of it counts from now."""
@@ -85,7 +84,7 @@ class Watch:
             if now >= self._next_beat:
                 self._beat()
             else:
-                self._receive(min(deadline, self._next_beat) - now)
+                self._receive(min(deadline, self._next_beat, self._lease.due) - now)
 
     def look(self, *, armed: bool) -> Abort | None:
         """See what has arrived, without waiting; an :class:`Abort` if the run must stop. Raises StoreFailed."""
@@ -97,10 +96,18 @@ class Watch:
     # --- reasons to stop -------------------------------------------------------------------------------
 
     def _must_stop(self, *, armed: bool) -> Abort | None:
+        lost = self._lost()
         if self._halt.engaged:
             at = self._recorder.now()
             return Abort(cause="halt", reason=self._halt.reason, at=at, breached_at=at)
-        return (self._breach or self._drift or self._blind()) if armed else None
+        return (self._breach or lost or self._drift or self._blind()) if armed else None
+
+    def _lost(self) -> Abort | None:
+        """Keep the lease, whatever else is going on; an :class:`Abort` when it is lost."""
+        if not (why := self._lease.keep()):
+            return None
+        at = self._recorder.now()
+        return Abort(cause="lease", reason=why, at=at, breached_at=at)
 
     def _blind(self) -> Abort | None:
         limit = self._experiment.no_data_for

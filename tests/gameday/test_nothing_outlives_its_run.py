@@ -74,13 +74,32 @@ def test_a_halt_from_another_process_stops_the_run(
     assert json.loads(status.stdout)["halts"] == []
 
 
-def test_after_sigkill_the_next_run_is_refused_until_rollback_has_restored(
+def test_after_sigkill_the_guardian_restores_at_once_and_the_next_run_may_start(
     chaoskit: Chaoskit, engine: docker.DockerClient, docker_bed: BedInfo
 ) -> None:
     process = _start_and_wait(chaoskit, engine, docker_bed)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait(timeout=10)
-    assert _paused(engine, docker_bed), "SIGKILL leaves the fault in: that is what the journal is for"
+    wait_until(lambda: not _paused(engine, docker_bed), 2, "the guardian has thawed the replica")
+    wait_until(lambda: chaoskit("status").returncode == 0, 30, "the books are closed")
+    dead = json.loads(chaoskit("history", "--json").stdout)[0]
+    assert dead["verdict"] == "error"
+    assert "its guardian undid what it left" in chaoskit("report", dead["run"], "--format", "markdown").stdout
+    again = _start_and_wait(chaoskit, engine, docker_bed)
+    again.send_signal(signal.SIGINT)
+    assert again.wait(timeout=60) == 4
+
+
+def test_after_both_are_killed_the_next_run_is_refused_until_rollback_has_restored(
+    chaoskit: Chaoskit, engine: docker.DockerClient, docker_bed: BedInfo
+) -> None:
+    process = _start_and_wait(chaoskit, engine, docker_bed)
+    process.send_signal(signal.SIGSTOP)
+    (guardian,) = json.loads(chaoskit("status", "--json").stdout)["guardians"]
+    os.kill(guardian["pid"], signal.SIGKILL)
+    process.kill()
+    process.wait(timeout=10)
+    assert _paused(engine, docker_bed), "with its guardian dead too, the fault stays: that is what the journal is for"
 
     status = chaoskit("status")
     assert status.returncode == 6

@@ -14,7 +14,6 @@ from pathlib import Path
 from chaoskit.domain.journal import outstanding
 from chaoskit.domain.verdict import judge
 from chaoskit.engine.clock import RealClock
-from chaoskit.engine.desk import Desk
 from chaoskit.engine.halt import stopped_by_signals
 from chaoskit.engine.runner import execute
 from tests.unit.engine.kit import World, experiment, lost, step
@@ -51,7 +50,7 @@ def main(result: Path) -> None:
         say(f"again {name}")  # raises when nobody reads, as a real display may
 
     with stopped_by_signals(world.halt, tell):
-        record = execute(world.job(), Desk(world.book, RealClock(), world.halt, world.narrator))
+        record = execute(world.job(), world.desk(RealClock()))
     came_of_it = {
         "verdict": judge(record).verdict,
         "reason": world.halt.reason,

@@ -20,7 +20,7 @@ from chaoskit.domain.errors import Blocked, TargetTimeout, Unreachable
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.history import Event, InjectionRecord, PhaseName, Runner, RunRecord
 from chaoskit.domain.journal import Entry, Intended, outstanding
-from chaoskit.domain.ports import Completed, Effect, Fault, Injection, Probe, Residue, Sample, Target, TargetRef
+from chaoskit.domain.ports import Clock, Completed, Effect, Fault, Injection, Probe, Residue, Sample, Target, TargetRef
 from chaoskit.domain.readings import Reading
 from chaoskit.domain.selection import Protection
 from chaoskit.domain.targeting import TargetSpec
@@ -29,6 +29,7 @@ from chaoskit.engine.access import Access
 from chaoskit.engine.baseline import expected
 from chaoskit.engine.desk import Desk
 from chaoskit.engine.halt import Halt
+from chaoskit.engine.lease import Lease
 from chaoskit.engine.planner import Brief
 from chaoskit.engine.recorder import Book, Narrator
 from chaoskit.engine.rollback import Undone, roll_back
@@ -36,6 +37,7 @@ from chaoskit.engine.runner import Job, execute
 from chaoskit.engine.sampler import Key, Taken
 
 RUN = "r1"
+LEASE = 15.0
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -362,6 +364,43 @@ class MemoryBook:
             return self.halt()
 
 
+class MemoryGuardian:
+    """A guardian in memory: ``held`` is what it would undo. ``before`` and ``after`` hold what goes wrong."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, Intended] = {}
+        self.reason = ""
+        self.disarmed = False
+        self.renewals = 0
+        self.before: Callable[[str], None] = lambda call: None
+        self.after: Callable[[str], None] = lambda call: None
+
+    @contextmanager
+    def _call(self, name: str) -> Iterator[None]:
+        self.before(name)
+        yield
+        self.after(name)
+
+    def arm(self, intended: Sequence[Intended]) -> None:
+        with self._call("arm"):
+            self.held.update({one.n: one for one in intended})
+
+    def renew(self) -> None:
+        with self._call("renew"):
+            self.renewals += 1
+
+    def lost(self) -> str:
+        return self.reason
+
+    def release(self, n: int) -> None:
+        with self._call("release"):
+            del self.held[n]
+
+    def disarm(self) -> None:
+        with self._call("disarm"):
+            self.disarmed = True
+
+
 class Silence:
     """A narrator that says nothing."""
 
@@ -438,6 +477,8 @@ class World:
         self.clock = VirtualClock()
         self.future = Future(self.clock)
         self.book = MemoryBook()
+        self.guardian = MemoryGuardian()
+        self.lease = LEASE
         self.halt = Halt()
         self.narrator: Narrator = Silence()
         self.experiment = plan or experiment()
@@ -504,7 +545,12 @@ class World:
     def run(self, **changes: object) -> RunRecord:
         """Run the experiment to its end in virtual time."""
         with self.virtual_time():
-            return execute(self.job(**changes), Desk(self.book, self.clock, self.halt, self.narrator))
+            return execute(self.job(**changes), self.desk())
+
+    def desk(self, clock: Clock | None = None) -> Desk:
+        """What every part of a run works with."""
+        time = clock or self.clock
+        return Desk(self.book, time, self.halt, self.narrator, Lease(self.lease, self.guardian, time))
 
     @contextmanager
     def virtual_time(self) -> Iterator[None]:
@@ -516,8 +562,14 @@ class World:
 
     def restore_from_journal(self) -> list[Undone]:
         """What another process does after this one died: all it has is the journal."""
-        access = Access(self.sources)
-        return roll_back(outstanding(self.book.journal), access, revive, self.clock, lambda undone: None)
+        return self._restore(outstanding(self.book.journal))
+
+    def restore_by_guardian(self) -> list[Undone]:
+        """What the guardian does after this one died: all it has is what it was handed."""
+        return self._restore(list(reversed(self.guardian.held.values())))
+
+    def _restore(self, intended: Sequence[Intended]) -> list[Undone]:
+        return roll_back(intended, Access(self.sources), revive, self.clock, lambda undone: None)
 
 
 def must_be_a_book(book: MemoryBook) -> Book:

@@ -40,6 +40,8 @@ class Fuse:
                 machine.after[operation] = self._around(machine.after.get(operation))
         world.book.before = lambda call: self._burn()
         world.book.after = lambda call: self._burn()
+        world.guardian.before = lambda call: self._burn()
+        world.guardian.after = lambda call: self._burn()
 
     def set(self, position: float) -> None:
         """A new process, that will be killed at that position."""

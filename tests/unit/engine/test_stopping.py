@@ -31,6 +31,9 @@ from tests.unit.engine.kit import (
 BEGUN = 2.0
 """When the injecting begins in these worlds: the baseline is two seconds."""
 
+LONG = 60.0
+"""Seconds of a lease: in virtual time nobody renews it while a machine takes its time."""
+
 
 def restored(world: World) -> bool:
     return not world.faulty and not outstanding(world.book.journal)
@@ -153,12 +156,14 @@ def test_a_breach_with_the_last_injection_is_not_observed_any_longer() -> None:
 
 def test_injecting_that_takes_longer_than_silence_may_is_not_mistaken_for_silence() -> None:
     world = World(experiment(faults=[step(duration="5s")]))
+    world.lease = LONG
     world.one.before["inject"] = lambda: world.clock.wait(30.0)
     assert judge(world.run()).verdict is Verdict.PASSED
 
 
 def test_an_early_rollback_that_takes_long_is_not_mistaken_for_silence() -> None:
     world = World(experiment(faults=[step("web", "4s"), step("db", "40s")]))
+    world.lease = LONG
     world.add("db", 1)
     world.one.before["revert"] = lambda: world.clock.wait(20.0)
     assert judge(world.run()).verdict is Verdict.PASSED
@@ -177,6 +182,7 @@ def test_a_breach_during_an_early_rollback_stops_the_other_faults_too() -> None:
 
 def test_a_run_that_had_to_stop_during_an_early_rollback_does_not_go_on_when_the_cause_is_over() -> None:
     world = World(experiment(faults=[step("web", "4s"), step("db", "10m")]))
+    world.lease = LONG
     world.add("db", 1)
     world.one.before["revert"] = lambda: world.clock.wait(20.0)
     world.one.after["revert"] = lost(times=1)
@@ -190,6 +196,7 @@ def test_a_run_that_had_to_stop_during_an_early_rollback_does_not_go_on_when_the
 
 def test_silence_during_an_early_rollback_stops_the_run_though_it_was_over_afterwards() -> None:
     world = World(experiment(faults=[step("web", "4s"), step("db", "10m")]))
+    world.lease = LONG
     world.add("db", 1)
     world.one.before["revert"] = lambda: world.clock.wait(20.0)
     world.when("check", "up", lambda: BLIND if 6.0 < world.now < 26.5 else GOOD["check"])
@@ -438,3 +445,24 @@ def test_the_first_reason_to_stop_stays() -> None:
     record = world.run()
     assert record.abort is not None
     assert record.abort.cause == "condition"
+
+
+@pytest.mark.parametrize("planning", [1, 2])
+def test_a_halt_while_a_target_does_not_answer_the_planner_is_not_kept_waiting(planning: int) -> None:
+    world = World()
+    release = threading.Event()
+    answered: list[bool] = []
+
+    def hang() -> None:
+        if world.one.calls["prepare"] == planning:
+            world.halt.engage("stopped by SIGINT")
+            answered.append(release.wait(60))
+
+    world.one.before["prepare"] = hang
+    record = world.run()
+    assert answered == [], "the target was waited for"
+    release.set()
+    assert record.abort is not None
+    assert record.abort.cause == "halt"
+    assert judge(record).verdict is Verdict.ABORTED
+    assert world.one.touched == set()

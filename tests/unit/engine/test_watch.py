@@ -52,10 +52,8 @@ def eyes(**changes: object) -> Eyes:
         world.experiment,
         dict.fromkeys((CHECK, ABORT), 1.0),
         recorder,
-        world.book,
+        world.desk(),
         as_inbox(inbox),
-        world.halt,
-        world.clock,
     )
     return Eyes(world, watch, recorder, inbox)
 

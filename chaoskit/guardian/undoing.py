@@ -1,0 +1,133 @@
+"""What the guardian of one run has to undo, and how: by the same undo, from the same data, as everybody else."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import TypeAdapter
+
+from chaoskit.app import is_live, revive
+from chaoskit.cleanup import conclude_dead, orphans
+from chaoskit.domain.errors import ChaoskitError, TargetGone
+from chaoskit.domain.journal import Injected, InjectFailed, Intended
+from chaoskit.drivers import DriverSources
+from chaoskit.engine.access import Access
+from chaoskit.engine.clock import RealClock
+from chaoskit.engine.rollback import Undone, roll_back
+from chaoskit.settings import Settings
+from chaoskit.store.store import Store
+
+DIES_WITHIN = 120.0
+"""Seconds that a runner may take to end after it has closed its connection: it may be writing its reports."""
+_LOOK_EVERY = 0.02
+
+Log = Callable[[str], None]
+
+
+class Undoing:
+    """The open injections of one run, by number. Without a store it can still undo, and keeps no books."""
+
+    def __init__(self, run: str, settings: Settings, store: Store | None) -> None:
+        self._run = run
+        self._settings = settings
+        self._store = store
+        self._held: dict[int, Intended] = {}
+        self._undone: dict[int, Undone] = {}
+        self._restored_at: dict[int, datetime] = {}
+
+    @classmethod
+    def ordered(cls, orders: Mapping[str, Any]) -> Self:
+        """The duty that the runner's first message tells of, with all that it needs imported."""
+        store = Store(Path(orders["store"])) if orders["store"] else None
+        _warm_up(orders["targets"])
+        return cls(str(orders["run"]), Settings.model_validate(orders["settings"]), store)
+
+    # --- what is held ----------------------------------------------------------------------------------
+
+    def hold(self, intended: Sequence[Any]) -> None:
+        """Take over injections as the journal has them. Raises ValueError, InvalidInput for what cannot be undone."""
+        more = TypeAdapter(list[Intended]).validate_python(list(intended))
+        for one in more:
+            revive(one)
+        self._held.update({one.n: one for one in more})
+
+    def release(self, n: int) -> None:
+        """Injection ``n`` is restored."""
+        self._held.pop(n, None)
+
+    # --- undoing ---------------------------------------------------------------------------------------
+
+    def undo(self, log: Log) -> bool:
+        """Undo all of them, newest first, over fresh connections. What is gone for good counts as done with."""
+        sources = DriverSources(self._settings.docker_host)
+        access = Access(sources)
+        try:
+            undone = roll_back(
+                list(reversed(self._held.values())), access, revive, RealClock(), lambda one: log(_told(one))
+            )
+        finally:
+            access.close()
+            sources.close()
+        now = RealClock().utc()
+        for one in undone:
+            self._undone[one.intended.n] = one
+            if one.restored:
+                self._restored_at.setdefault(one.intended.n, now)
+            else:
+                self._restored_at.pop(one.intended.n, None)
+        return all(one.restored or _is_gone(one) for one in undone)
+
+    def may_still_land(self) -> bool:
+        """Whether any injection has no outcome in the journal: the runner died while it was being made."""
+        if self._store is None:
+            return True
+        try:
+            entries, _ = self._store.salvage(self._run)
+        except ChaoskitError:
+            return True
+        made = {entry.n for entry in entries if isinstance(entry, Injected)}
+        failed = {entry.n for entry in entries if isinstance(entry, InjectFailed)}
+        return not self._held.keys() <= made - failed
+
+    def conclude(self, log: Log) -> None:
+        """Write what was undone into the journal and the run's record, once its runner is dead."""
+        if self._store is None:
+            return
+        try:
+            self._wait_for_the_end(self._store)
+            left = [one for one in orphans(self._store, self._run) if not one.live]
+            for orphaned in left:
+                mine = [self._undone[one.n] for one in orphaned.left if one.n in self._undone]
+                conclude_dead(orphaned, mine, self._store, self._settings, self._restored_at)
+        except ChaoskitError as error:
+            log(f"restored, but not written down: {error}; `chaoskit rollback {self._run}` will")
+
+    def _wait_for_the_end(self, store: Store) -> None:
+        deadline = time.monotonic() + DIES_WITHIN
+        while is_live(store, self._run) and time.monotonic() < deadline:
+            time.sleep(_LOOK_EVERY)
+
+
+def _warm_up(kinds: Sequence[str]) -> None:
+    """Import now what undoing needs: when the time comes, memory may be short and the installation replaced."""
+    if "docker" in kinds:
+        import chaoskit.targets.docker
+    if "local" in kinds:
+        import chaoskit.targets.local
+    import chaoskit.store.database
+
+    with suppress(ImportError):
+        import chaoskit.reports.write  # noqa: F401 as above; a report can do without
+
+
+def _told(one: Undone) -> str:
+    what = f"{one.intended.kind} on {one.intended.ref.name}"
+    return f"{what}: {one.note}" if one.restored else f"{what}: NOT restored: {'; '.join(one.residue)}"
+
+
+def _is_gone(one: Undone) -> bool:
+    """Whether the target itself no longer exists: no further attempt will bring it back."""
+    return bool(one.residue) and all(line.startswith(f"{TargetGone.__name__}: ") for line in one.residue)

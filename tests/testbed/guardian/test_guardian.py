@@ -1,0 +1,274 @@
+"""The guardian on real processes: whatever becomes of the runner, the target is let go, and the books say so."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LEASE = 3.0
+SLACK = 2.0
+"""Seconds beyond the lease in which a guarded fault must be gone."""
+PATIENCE = 30.0
+EXPERIMENT = """
+apiVersion: chaoskit/v1
+kind: Experiment
+name: guarded
+title: A process is frozen
+targets: {it: {local: {cmdline: "%s"}}}
+steady_state: [{name: fine, command: {run: ["true"]}}]
+faults: [{kind: process.pause, target: it, duration: 5m}]
+sampling: {tick: 100ms, baseline: 0s, min_samples: 1}
+expect: {recover_within: 5s}
+"""
+
+
+def eventually(holds: Callable[[], bool], within: float = PATIENCE) -> bool:
+    deadline = time.monotonic() + within
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+class Bed:
+    """A process to freeze, and chaoskit on it with a store of its own."""
+
+    def __init__(self, folder: Path, mark: str) -> None:
+        self.folder = folder
+        self.file = folder / "guarded.yaml"
+        self.file.write_text(EXPERIMENT % mark)
+        self.store = folder / "state" / "ck.db"
+        self.target = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(600)  # {mark}"])
+        self.runner: subprocess.Popen[str] | None = None
+        self.output = folder / "output"
+
+    def argv(self, command: str, *more: str) -> list[str]:
+        return [sys.executable, "-m", "chaoskit", command, *more, "--store", str(self.store)]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "CHAOSKIT_LEASE": f"{LEASE:g}s", "CHAOSKIT_REPORTS": str(self.folder / "reports")}
+
+    def run(self) -> subprocess.Popen[str]:
+        """A run whose fault is in, and whose guardian has had time to load what it needs."""
+        with self.output.open("w") as output:
+            self.runner = subprocess.Popen(
+                self.argv("run", str(self.file), "--plain"),
+                env=self.environment(),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        assert eventually(self.frozen), self.output.read_text()
+        return self.runner
+
+    def chaoskit(self, command: str, *more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.argv(command, *more), env=self.environment(), capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def frozen(self) -> bool:
+        return Path(f"/proc/{self.target.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def guardian(self) -> dict[str, Any]:
+        """What the newest guardian says that it does."""
+        (path,) = (self.store.parent / "guardians").glob("*.json")
+        told: dict[str, Any] = json.loads(path.read_text())
+        return told
+
+    def log(self) -> str:
+        (path,) = (self.store.parent / "guardians").glob("*.log")
+        return path.read_text()
+
+    def record(self) -> dict[str, Any]:
+        """The newest run, judged anew."""
+        done = self.chaoskit("report", "last", "--format", "json")
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    def thawed_after(self) -> float:
+        """Seconds from now until the process goes on."""
+        begin = time.monotonic()
+        assert eventually(lambda: not self.frozen()), self.log()
+        return time.monotonic() - begin
+
+    def guardian_ends(self) -> bool:
+        return eventually(lambda: not any(one["alive"] for one in self.status()["guardians"]))
+
+    def status(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.chaoskit("status", "--json").stdout)
+        return told
+
+    def close(self) -> None:
+        pids = [self.target.pid]
+        if self.runner is not None and self.runner.poll() is None:
+            pids.append(self.runner.pid)
+        for path in (self.store.parent / "guardians").glob("*.json"):
+            told = json.loads(path.read_text())
+            if any(one["pid"] == told["pid"] and one["alive"] for one in self.status()["guardians"]):
+                pids.append(told["pid"])
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        self.target.wait(10)
+        if self.runner is not None:
+            self.runner.wait(10)
+
+
+@pytest.fixture
+def bed(tmp_path: Path, unique_id: str) -> Iterator[Bed]:
+    bed = Bed(tmp_path, f"{unique_id}-{tmp_path.name}")
+    yield bed
+    bed.close()
+
+
+def test_a_runner_that_is_killed_is_undone_at_once_and_its_books_are_closed(bed: Bed) -> None:
+    runner = bed.run()
+    runner.kill()
+    assert bed.thawed_after() < SLACK
+    assert bed.guardian_ends()
+    assert bed.status()["residue"] == []
+    assert bed.chaoskit("status").returncode == 0
+    told = bed.record()
+    assert told["judgement"]["verdict"] == "error"
+    assert "died in" in told["judgement"]["reasons"][0]
+    assert "its guardian undid what it left" in json.dumps(told["run"]["events"])
+    assert told["run"]["injections"][0]["restored_at"] is not None
+    assert "the runner died: undoing 1 injections" in bed.log()
+    assert list((bed.folder / "reports").rglob("report.html"))
+
+
+def test_a_runner_that_is_frozen_loses_its_lease_and_knows_it_when_it_goes_on(bed: Bed) -> None:
+    runner = bed.run()
+    runner.send_signal(signal.SIGSTOP)
+    took = bed.thawed_after()
+    assert LEASE * 2 / 3 - 0.5 <= took < LEASE + SLACK
+    time.sleep(0.5)
+    runner.send_signal(signal.SIGCONT)
+    assert runner.wait(PATIENCE) == 5, bed.output.read_text()
+    told = bed.record()
+    assert told["run"]["abort"]["cause"] == "lease"
+    assert told["judgement"]["verdict"] == "inconclusive"
+    assert not bed.frozen()
+    assert bed.guardian_ends()
+    assert "the runner is back" in bed.log()
+
+
+def test_a_frozen_runner_that_is_killed_leaves_nothing_open(bed: Bed) -> None:
+    runner = bed.run()
+    runner.send_signal(signal.SIGSTOP)
+    bed.thawed_after()
+    runner.kill()
+    assert bed.guardian_ends()
+    assert bed.status()["residue"] == []
+    assert bed.record()["judgement"]["verdict"] == "error"
+
+
+def test_a_run_whose_guardian_is_killed_stops_at_once(bed: Bed) -> None:
+    runner = bed.run()
+    os.kill(bed.guardian()["pid"], signal.SIGKILL)
+    assert bed.thawed_after() < SLACK
+    assert runner.wait(PATIENCE) == 5, bed.output.read_text()
+    told = bed.record()
+    assert told["run"]["abort"]["cause"] == "lease"
+    assert told["run"]["abort"]["reason"] == "the guardian died"
+
+
+def test_a_run_whose_guardian_is_frozen_stops_within_its_lease(bed: Bed) -> None:
+    runner = bed.run()
+    pid = bed.guardian()["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    assert bed.thawed_after() < LEASE * 4 / 3 + SLACK
+    assert runner.wait(PATIENCE) == 5, bed.output.read_text()
+    assert "has not answered" in bed.record()["run"]["abort"]["reason"]
+    os.kill(pid, signal.SIGCONT)
+    assert bed.guardian_ends()
+    assert not bed.frozen()
+
+
+def test_both_killed_leave_it_to_a_person(bed: Bed) -> None:
+    runner = bed.run()
+    os.kill(runner.pid, signal.SIGSTOP)
+    os.kill(bed.guardian()["pid"], signal.SIGKILL)
+    runner.kill()
+    runner.wait(PATIENCE)
+    assert bed.frozen()
+    assert bed.chaoskit("status").returncode == 6
+    begin = time.monotonic()
+    done = bed.chaoskit("rollback")
+    assert time.monotonic() - begin < 3
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not bed.frozen()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_a_guardian_is_not_ended_by_what_ends_other_processes(bed: Bed, number: signal.Signals) -> None:
+    runner = bed.run()
+    os.kill(bed.guardian()["pid"], number)
+    time.sleep(0.3)
+    assert bed.frozen()
+    assert bed.status()["guardians"][0]["alive"]
+    runner.kill()
+    assert bed.thawed_after() < SLACK
+
+
+def test_an_ordinary_end_leaves_no_trace_of_a_guardian(bed: Bed) -> None:
+    runner = bed.run()
+    assert bed.status()["guardians"][0]["state"] == "armed"
+    assert "guardian" in bed.chaoskit("status").stdout
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(PATIENCE) == 4
+    assert bed.guardian_ends()
+    assert list((bed.store.parent / "guardians").iterdir()) == []
+
+
+def test_a_guardian_sends_nothing_to_a_terminal_and_keeps_its_log_private(bed: Bed) -> None:
+    bed.run()
+    (path,) = (bed.store.parent / "guardians").glob("*.log")
+    assert path.stat().st_mode & 0o777 == 0o600
+    pid = bed.guardian()["pid"]
+    assert os.getsid(pid) == pid
+    assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
+    held = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}  # noqa: PTH115 it may name no path
+    assert not any(name.startswith("/dev/pts") or name == str(bed.output) for name in held)
+
+
+def test_a_run_has_one_guardian_only(bed: Bed) -> None:
+    bed.run()
+    told = bed.guardian()
+    connection = {"word": "stand by", "run": told["run"], "store": str(bed.store), "lease": LEASE}
+    (log,) = (bed.store.parent / "guardians").glob("*.log")
+    with log.open("a") as stderr:
+        second = subprocess.run(
+            [sys.executable, "-m", "chaoskit.guardian", told["run"]],
+            input=json.dumps(connection) + "\n",
+            stderr=stderr,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert second.returncode == 1
+    assert "has a guardian already" in bed.log()
+    assert bed.guardian() == told
+
+
+def test_where_no_guardian_can_be_started_nothing_is_touched(bed: Bed) -> None:
+    bed.store.parent.mkdir()
+    (bed.store.parent / "guardians").write_text("in the way")
+    done = bed.chaoskit("run", str(bed.file), "--plain")
+    assert not bed.frozen()
+    assert done.returncode == 7
+    assert "the guardian could not be started" in done.stderr
+    assert "Traceback" not in done.stderr
+    (bed.store.parent / "guardians").unlink()
