@@ -53,7 +53,7 @@ def status(args: argparse.Namespace) -> int:
 def _guardian_line(one: places.Sighting) -> str:
     """What a guardian is doing, or did last: one that had to act keeps its log."""
     doing = f"pid {one.pid}, {one.state}" if one.alive else f"ended: {one.state}"
-    return f"guardian {one.run}  {doing}, {one.injections} injections; log {one.log}"
+    return f"guardian {one.run}  {doing}, {one.injections} injection{'' if one.injections == 1 else 's'}; log {one.log}"
 
 
 def _orphan_document(one: "Orphans") -> dict[str, object]:

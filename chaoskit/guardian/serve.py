@@ -140,7 +140,7 @@ class Serving:
             self._loaded.hold(intended)
         self._held.update({int(one["n"]): one for one in intended})
         self._note("armed", len(self._held))
-        log(f"armed: {len(self._held)} injections, a lease of {self._lease:g}s")
+        log(f"armed: {_told(len(self._held))}, a lease of {self._lease:g}s")
         self._say("armed")
 
     def _say(self, word: str, **more: object) -> None:
@@ -153,7 +153,7 @@ class Serving:
     def _fire(self, why: str) -> None:
         self._fired = why
         self._note("undoing", len(self._held))
-        log(f"{why}: undoing {len(self._held)} injections")
+        log(f"{why}: undoing {_told(len(self._held))}")
         if self._runner_lives:
             self._say("fired", why=why)
         begin, pause = self._now(), FIRST_PAUSE
@@ -195,6 +195,10 @@ class Serving:
         except Exception:  # noqa: BLE001 whatever it was, the next round may do better, and nobody else is there
             log(traceback.format_exc())
             return False
+
+
+def _told(injections: int) -> str:
+    return "1 injection" if injections == 1 else f"{injections} injections"
 
 
 def log(text: str) -> None:

@@ -144,7 +144,7 @@ def test_a_runner_that_is_killed_is_undone_at_once_and_its_books_are_closed(bed:
     assert "died in" in told["judgement"]["reasons"][0]
     assert "its guardian undid what it left" in json.dumps(told["run"]["events"])
     assert told["run"]["injections"][0]["restored_at"] is not None
-    assert "the runner died: undoing 1 injections" in bed.log()
+    assert "the runner died: undoing 1 injection" in bed.log()
     assert list((bed.folder / "reports").rglob("report.html"))
 
 
