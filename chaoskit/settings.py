@@ -20,7 +20,8 @@ from chaoskit.files.source import read_text
 
 FILE_NAME = "chaoskit.toml"
 PREFIX = "CHAOSKIT_"
-_PATHS = ("store", "reports")
+_PATHS = (("store",), ("reports",), *(("prometheus", "tls", f"{what}_file") for what in ("ca", "cert", "key")))
+"""Where a file of settings names other files."""
 
 
 class Settings(Value):
@@ -114,9 +115,12 @@ def _read(path: Path) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise InvalidSettings(f"{printable(str(path))}: is nested too deeply; no setting is") from None
-    for key in _PATHS:
-        if isinstance(data.get(key), str):
-            data[key] = str(path.parent / _home(data[key]))
+    for *tables, key in _PATHS:
+        table: Any = data
+        for name in tables:
+            table = table.get(name) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            table[key] = str(path.parent / _home(table[key]))
     return data
 
 

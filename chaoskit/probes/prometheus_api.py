@@ -31,7 +31,7 @@ MOST_SERIES = 1000
 _WORDS = 300
 _COACHING: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "it asks for a login; set prometheus.auth, for example bearer: env:PROM_TOKEN",
-    HTTPStatus.FORBIDDEN: "it refuses this login; check prometheus.auth",
+    HTTPStatus.FORBIDDEN: "it refuses this login; check prometheus.auth, and the secret that it refers to",
     HTTPStatus.NOT_FOUND: "there is no Prometheus API here; check the path of prometheus.url",
 }
 
@@ -129,7 +129,7 @@ class _Transport(BaseAdapter):
         assert request.url is not None
         headers = {"Accept": "application/json", "Cache-Control": "no-store", **self._login.headers}
         answer = exchange(Request("GET", request.url, headers), self._context, self._deadline, MOST_BYTES)
-        if problem := _refusal(request.url, answer):
+        if problem := _refusal(request.url, answer, logged_in=bool(self._login.headers)):
             raise CannotAsk(redact(problem, self.secrets))
         response = requests.Response()
         response.status_code = answer.status
@@ -141,7 +141,7 @@ class _Transport(BaseAdapter):
         """Nothing is kept open between requests."""
 
 
-def _refusal(url: str, answer: Answer) -> str:
+def _refusal(url: str, answer: Answer, *, logged_in: bool) -> str:
     """Why ``answer`` cannot be used, in one line; empty when it can."""
     where = place(url)
     if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
@@ -150,7 +150,8 @@ def _refusal(url: str, answer: Answer) -> str:
         )
         return f"{where}: redirects to {moved}, which is not followed; write the final address in prometheus.url"
     if answer.status != HTTPStatus.OK:
-        told = _told(answer.body, "error") or _COACHING.get(answer.status, "")
+        status = HTTPStatus.FORBIDDEN if logged_in and answer.status == HTTPStatus.UNAUTHORIZED else answer.status
+        told = _told(answer.body, "error") or _COACHING.get(status, "")
         return f"{where}: status {answer.status}" + (f": {told}" if told else "")
     if not answer.whole:
         return f"{where}: the answer is larger than {MOST_BYTES >> 20} MiB; aggregate the query, for example with sum()"

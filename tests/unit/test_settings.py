@@ -29,6 +29,19 @@ def refused(text: str | None = None, environ: dict[str, str] | None = None) -> l
 # --- what is found --------------------------------------------------------------------------------------------
 
 
+def test_every_path_of_a_file_starts_at_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "etc" / "chaoskit.toml"
+    path.parent.mkdir()
+    tls = 'tls = {ca_file = "ca.pem", cert_file = "/abs/cert.pem", key_file = "../key.pem"}'
+    path.write_text(f'store = "ck.db"\nprometheus = {{url = "https://p", {tls}}}')
+    settings = load_settings(str(path), {})
+    assert settings.store == path.parent / "ck.db"
+    assert settings.prometheus is not None
+    found = settings.prometheus.tls
+    assert (found.ca_file, found.cert_file) == (str(path.parent / "ca.pem"), "/abs/cert.pem")
+    assert Path(found.key_file or "").resolve() == tmp_path / "key.pem"
+
+
 def test_without_a_file_there_are_defaults() -> None:
     settings = load_settings(None, {})
     assert settings == Settings()

@@ -223,3 +223,12 @@ def test_the_lookback_is_sent_along_for_servers_that_honour_it(monitored: Monito
         probe(door.url, "up", fresh_within="7s").sample()
         assert "lookback_delta=7.000" in door.seen[0].path
         assert all("time=" not in seen.path.replace("timeout=", "") for seen in door.seen)
+
+
+def test_a_refused_login_is_told_apart_from_a_missing_one(
+    monitored: Monitored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROM_TOKEN", "wr0ng-but-secret")
+    with Server(lambda _seen: Reply(b"", 401)) as proxy:
+        assert "set prometheus.auth, for example" in probe(proxy.url).sample().problem
+        assert "refuses this login; check" in probe(proxy.url, auth={"bearer": "env:PROM_TOKEN"}).sample().problem
