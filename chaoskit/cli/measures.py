@@ -259,5 +259,5 @@ def _meter(view: View, share: float | None, width: int) -> str:
     """How near a limit is, as a bar that is full at the limit."""
     if share is None or not width:
         return ""
-    full = min(round(share * width), width)
+    full = round(min(max(share, 0.0), 1.0) * width)
     return view.signs.full * full + view.signs.empty * (width - full)
