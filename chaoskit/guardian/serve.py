@@ -3,15 +3,15 @@
 import os
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from time import sleep
 from typing import Any, Protocol
 
 from chaoskit.guardian.places import State
-from chaoskit.guardian.wire import Closed, Wire
+from chaoskit.guardian.wire import Closed, Line
 
 IDLE = 1.0
 """Seconds of silence after which there is time to load what undoing needs. A runner in a hurry arms us before."""
@@ -52,7 +52,7 @@ class Serving:
 
     def __init__(
         self,
-        wire: Wire,
+        wire: Line,
         lease: float,
         load: Callable[[], Duty],
         now: Callable[[], float],
@@ -163,7 +163,7 @@ class Serving:
                 self._note("gave up", len(self._held))
                 log("gave up; restore what is left with `chaoskit rollback`")
                 return
-            word = self._hear(pause if not done else None)
+            word = self._hear_or_wait(None if done else pause)
             pause = min(2 * pause, LONGEST_PAUSE)
             if word == "disarm":
                 log("the runner is back, and has restored everything itself")
@@ -178,15 +178,22 @@ class Serving:
         self._note("done", len(self._held))
         log("done")
 
+    def _hear_or_wait(self, timeout: float | None) -> str:
+        """As :meth:`_hear`; of a dead runner there is nothing to hear, and its closed connection never keeps us."""
+        if self._runner_lives or timeout is None:
+            return self._hear(timeout)
+        sleep(timeout)
+        return ""
+
     def _is_over(self, *, done: bool) -> bool:
         return done and not self._runner_lives
 
     def _land(self) -> None:
         log(f"looking once more in {LANDS_WITHIN:g}s: what the runner had asked for may still take effect")
-        time.sleep(LANDS_WITHIN)
+        sleep(LANDS_WITHIN)
         pause = FIRST_PAUSE
         while not self._undo() and pause < LONGEST_PAUSE:
-            time.sleep(pause)
+            sleep(pause)
             pause *= 2
 
     def _undo(self) -> bool:

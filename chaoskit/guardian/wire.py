@@ -4,7 +4,7 @@ import json
 import os
 import select
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from chaoskit.domain.errors import GuardianLost
 
@@ -15,6 +15,16 @@ _CHUNK = 65536
 
 class Closed(Exception):
     """The other side has closed the connection: its process has ended."""
+
+
+class Line(Protocol):
+    """What one side uses of a connection."""
+
+    def send(self, word: str, **more: object) -> None:
+        """Say ``word``, with what belongs to it. Raises Closed, and GuardianLost when nobody takes it."""
+
+    def receive(self, timeout: float | None) -> Mapping[str, Any] | None:
+        """The next thing the other side says; None when it says nothing for ``timeout`` seconds. Raises Closed."""
 
 
 class Wire:
