@@ -2,14 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from chaoskit.store.codec import plain
 from chaoskit.store.database import Database
-from chaoskit.store.rows import ALL_RUNS, Halt
-from chaoskit.store.tables import halts
-
-NO_REASON = "no reason given"
+from chaoskit.store.rows import ALL_RUNS, NO_REASON, Halt
+from chaoskit.store.tables import halts, runs
 
 
 class Halts:
@@ -33,13 +31,19 @@ class Halts:
 
     def reason(self, run: str) -> str | None:
         """Why ``run`` must stop, by the first halt in force for it or for everything; None when there is none."""
-        query = select(halts.c.reason).where(halts.c.released_at.is_(None), halts.c.scope.in_((ALL_RUNS, run)))
         with self._database.read() as connection:
-            return connection.execute(query.order_by(halts.c.id).limit(1)).scalar_one_or_none()
+            return reason_for(connection, run)
 
-    def active(self) -> list[Halt]:
-        """Every halt in force, oldest first."""
-        columns = (halts.c.id, halts.c.scope, halts.c.reason, halts.c.who, halts.c.at)
-        query = select(*columns).where(halts.c.released_at.is_(None)).order_by(halts.c.id)
+    def all(self) -> list[Halt]:
+        """Every halt there ever was, oldest first."""
+        ended = runs.c.verdict.is_not(None).label("over")
+        # A halt of everything is of no run, so it finds none here.
+        query = select(*halts.c, ended).outerjoin(runs, runs.c.run == halts.c.scope).order_by(halts.c.id)
         with self._database.read() as connection:
             return [Halt.model_validate(row) for row in connection.execute(query).mappings()]
+
+
+def reason_for(connection: Connection, run: str) -> str | None:
+    """The reason of the first halt in force for ``run`` or for everything; None when there is none."""
+    query = select(halts.c.reason).where(halts.c.released_at.is_(None), halts.c.scope.in_((ALL_RUNS, run)))
+    return connection.execute(query.order_by(halts.c.id).limit(1)).scalar_one_or_none()

@@ -9,9 +9,13 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Subquery, exists, 
 
 from chaoskit.domain.errors import Blocked, StoreFailed, UnknownRun
 from chaoskit.domain.journal import Entry, Intended, outstanding
+from chaoskit.domain.limits import Holder, Limits, excesses
+from chaoskit.domain.ports import TargetRef
 from chaoskit.store.codec import from_text, proven_text
 from chaoskit.store.database import Database
+from chaoskit.store.halts import reason_for
 from chaoskit.store.liveness import host
+from chaoskit.store.lookup import who
 from chaoskit.store.tables import journal
 
 
@@ -27,18 +31,29 @@ class Journal:
         with self._database.write() as connection:
             _insert(connection, rows)
 
-    def claim(self, entries: Sequence[Intended], live: Callable[[str], bool]) -> None:
-        """Write ``entries`` unless another run has an outstanding one on the same target.
+    def claim(self, entries: Sequence[Intended], live: Callable[[str], bool], limits: Limits) -> None:
+        """Write ``entries`` unless a halt, another run on the same target, or a limit stands against it.
 
-        Raises Blocked naming every such run (``live`` tells whether its runner is alive), StoreFailed.
+        Raises Blocked with every reason (``live`` tells whether the runner of a run is alive), StoreFailed.
         """
         rows = _rows(entries)
+        ours, wanted = {entry.run for entry in entries}, [entry.ref for entry in entries]
         with self._database.write() as connection:
-            rivals = _rivals(connection, entries)
-            if not rivals:
+            halts = [reason for run in sorted(ours) if (reason := reason_for(connection, run)) is not None]
+            held = [one for one in _outstanding(connection) if one.run not in ours]
+            rivals = _rivals(held, wanted)
+            free = not (halts or rivals or excesses(held, wanted, limits, _unnamed))
+            if free:
                 _insert(connection, rows)
-        if rivals:
-            raise Blocked([_held(rival, live) for rival in rivals])
+        if not free:
+            holder = self._holders(held, live).__getitem__
+            reasons = [f"a halt is in force: {reason}; `chaoskit status` shows it" for reason in halts]
+            reasons += [_held(rival, holder(rival.run)) for rival in rivals]
+            raise Blocked(reasons + excesses(held, wanted, limits, holder))
+
+    def _holders(self, held: Sequence[Intended], live: Callable[[str], bool]) -> dict[str, Holder]:
+        with self._database.read() as connection:
+            return {run: _holder(connection, run, live) for run in {one.run for one in held}}
 
     def entries(self, run: str | None) -> list[Entry]:
         """The entries of one run or of all, oldest first. Raises StoreFailed naming every unreadable row."""
@@ -89,23 +104,27 @@ def _outstanding(connection: Connection) -> list[Intended]:
     return list(outstanding(entries))
 
 
-def _rivals(connection: Connection, entries: Sequence[Intended]) -> list[Intended]:
-    """One outstanding intention for each target of ``entries`` that each other run holds."""
-    wanted = {entry.ref.id for entry in entries}
-    ours = {entry.run for entry in entries}
-    held = {(i.run, i.ref.id): i for i in _outstanding(connection) if i.ref.id in wanted and i.run not in ours}
-    return list(held.values())
+def _rivals(held: Sequence[Intended], wanted: Sequence[TargetRef]) -> list[Intended]:
+    """One of the intentions in ``held`` for each of the ``wanted`` targets that each run holds."""
+    ids = {ref.id for ref in wanted}
+    return list({(one.run, one.ref.id): one for one in held if one.ref.id in ids}.values())
 
 
-def _held(rival: Intended, live: Callable[[str], bool]) -> str:
+def _holder(connection: Connection, run: str, live: Callable[[str], bool]) -> Holder:
     try:
-        lives = live(rival.run)
+        lives = live(run)
     except UnknownRun:  # a journal may outlive the history
         lives = False
-    what = f"target {rival.ref.name} ({rival.ref.id}) is held by run {rival.run} ({rival.kind})"
-    if lives:
-        return f"{what}, which is still running: wait for it, or stop it with `chaoskit halt {rival.run}`"
-    return f"{what}, which ended without restoring it: restore it with `chaoskit rollback {rival.run}`"
+    return Holder(run=run, who=who(connection, run), live=lives)
+
+
+def _unnamed(run: str) -> Holder:
+    return Holder(run=run)
+
+
+def _held(rival: Intended, holder: Holder) -> str:
+    target = f"target {rival.ref.name} ({rival.ref.id})"
+    return f"{target} is held by {holder.told} with {rival.kind}, {holder.advice}"
 
 
 @cache

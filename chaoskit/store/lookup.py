@@ -1,5 +1,9 @@
-"""From what a person types to the id of a run: the id itself, the beginning of exactly one, or ``last``."""
+"""From what a person types to the id of a run (the id itself, the beginning of exactly one, or ``last``), and back.
 
+Back means: to the person and the process that run it.
+"""
+
+import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -47,6 +51,23 @@ def unknown(connection: Connection, run: str) -> UnknownRun:
     if of_experiment:
         return UnknownRun(f"{run!r} is an experiment, not a run; its newest run is {of_experiment[0]}")
     return UnknownRun(f"no run {run!r} in the store; the newest are {_some(ids)}; `chaoskit history` lists them")
+
+
+def who(connection: Connection, run: str) -> str:
+    """Who runs ``run``, where and since when, for messages; empty when the history does not know it."""
+    query = select(runs.c.host, runs.c.pid, runs.c.started_at, runs.c.header).where(runs.c.run == run)
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        return ""
+    host = row["host"].partition("/")[0]
+    return f"{_user(row['header'])}@{host}, pid {row['pid']}, since {row['started_at']:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _user(header: str) -> str:
+    try:
+        return str(json.loads(header)["runner"]["user"])
+    except (ValueError, LookupError, TypeError):  # what says who holds a target must not hide that it is held
+        return "unknown"
 
 
 def _newest_first() -> Select[str]:

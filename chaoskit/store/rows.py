@@ -8,6 +8,9 @@ from chaoskit.domain.verdict import Verdict
 ALL_RUNS = "all"
 """The scope of a halt that stops every run and blocks new ones."""
 
+NO_REASON = "no reason given"
+"""What a halt says that was engaged without a reason."""
+
 
 class RunnerRow(Value):
     """Who runs a run, as far as it matters for telling whether that runner still lives.
@@ -40,10 +43,21 @@ class RunSummary(Value):
 
 
 class Halt(Value):
-    """A person's stop: of one run, or of everything (``scope`` is then ``all``)."""
+    """A person's stop: of one run, or of everything (``scope`` is then ``all``).
+
+    ``over`` means that the one run it was for has ended, so that there is nothing left to stop.
+    """
 
     id: int
     scope: str
     reason: str
     who: str
     at: datetime
+    released_at: datetime | None = None
+    released_by: str | None = None
+    over: bool = False
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it still stops anything."""
+        return self.released_at is None and not self.over

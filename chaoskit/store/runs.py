@@ -16,7 +16,7 @@ from chaoskit.domain.verdict import Verdict
 from chaoskit.store.codec import from_parts, from_text, plain, proven_text, to_text
 from chaoskit.store.database import Database
 from chaoskit.store.journal import count_outstanding
-from chaoskit.store.lookup import exists, resolve, unknown
+from chaoskit.store.lookup import exists, resolve, unknown, who
 from chaoskit.store.rows import RunnerRow, RunSummary
 from chaoskit.store.tables import events, readings, runs
 
@@ -99,6 +99,11 @@ class Runs:
             if row is None:
                 raise unknown(connection, run)
         return _runner(row)
+
+    def who(self, run: str) -> str:
+        """Who runs ``run``, where and since when; empty when it is not known. Raises StoreFailed."""
+        with self._database.read() as connection:
+            return who(connection, run)
 
     def _update(self, change: Update, run: str) -> None:
         with self._database.write() as connection:

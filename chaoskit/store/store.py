@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from chaoskit.domain.history import Event, RunRecord
 from chaoskit.domain.journal import Entry, Intended
+from chaoskit.domain.limits import Limits
 from chaoskit.domain.readings import Reading
 from chaoskit.domain.verdict import Verdict
 from chaoskit.store.rows import ALL_RUNS, Halt, RunnerRow, RunSummary
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from chaoskit.store.halts import Halts
     from chaoskit.store.journal import Journal
     from chaoskit.store.runs import Runs
+
+UNLIMITED = Limits()
 
 
 class Store:
@@ -40,13 +43,14 @@ class Store:
         """Write ``entries``, all or none; durable on return."""
         self._journal.append(entries)
 
-    def claim(self, *entries: Intended, live: Callable[[str], bool]) -> None:
-        """Write ``entries``, durably, unless another run has an outstanding intention on one of their targets.
+    def claim(self, *entries: Intended, live: Callable[[str], bool], limits: Limits = UNLIMITED) -> None:
+        """Write ``entries``, durably, unless a halt is in force, another run holds a target, or a limit is reached.
 
-        Then it raises Blocked, naming each such run and what to do about it; ``live`` tells whether its runner is
-        alive. Of any number of processes that claim one target at once, exactly one succeeds.
+        Then it raises Blocked with every reason, naming each run in the way and what to do about it; ``live`` tells
+        whether its runner is alive. Of any number of processes that claim one target at once, exactly one succeeds;
+        of any number that claim different ones, never more than ``limits`` allow; none once a halt was engaged.
         """
-        self._journal.claim(entries, live)
+        self._journal.claim(entries, live, limits)
 
     def entries(self, run: str | None = None) -> list[Entry]:
         """The entries of one run (its exact id) or of all, oldest first. Names every row that cannot be read."""
@@ -107,6 +111,10 @@ class Store:
         """Who runs ``run`` (its exact id); ``liveness.alive`` judges it."""
         return self._runs.runner_of(run)
 
+    def who(self, run: str) -> str:
+        """Who runs ``run`` (its exact id), where and since when, for messages; empty when it is not known."""
+        return self._runs.who(run)
+
     # --- halts -----------------------------------------------------------------------------------------
 
     def engage(self, scope: str, reason: str, who: str, at: datetime) -> None:
@@ -122,8 +130,12 @@ class Store:
         return self._halts.reason(run)
 
     def active_halts(self) -> list[Halt]:
-        """Every halt in force, oldest first."""
-        return self._halts.active()
+        """Every halt in force, oldest first; none of a run that has ended."""
+        return [halt for halt in self._halts.all() if halt.in_force]
+
+    def all_halts(self) -> list[Halt]:
+        """Every halt there ever was, released ones too, oldest first."""
+        return self._halts.all()
 
     # --- the file --------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -30,6 +30,7 @@ from pathlib import Path
 from chaoskit.domain.errors import Blocked, StoreFailed
 from chaoskit.domain.targeting import TargetSpec
 from chaoskit.domain.journal import Intended, Restored
+from chaoskit.domain.limits import Limits
 from chaoskit.domain.ports import TargetRef
 from chaoskit.store import Store
 
@@ -39,9 +40,9 @@ def say(*words):
 def ended(run, n):
     return Restored(run=run, n=n, at=datetime.now(UTC), note="x" * 2000)
 
-def intended(run, n, target):
+def intended(run, n, target, **labels):
     spec = TargetSpec.model_validate({"local": {"port": 80}})
-    ref = TargetRef(id=f"local://{target}", name=target)
+    ref = TargetRef(id=f"local://{target}", name=target, labels=labels)
     at = datetime.now(UTC)
     return Intended(run=run, n=n, at=at, kind="k", step=0, group="g", spec=spec, ref=ref, injection={})
 """
@@ -74,6 +75,25 @@ for n, line in enumerate(sys.stdin):
         say("won")
     except Blocked as blocked:
         say("lost", len(blocked.reasons), blocked.reasons[0])
+"""
+
+CLAIM_WITHIN_LIMITS = """
+me = sys.argv[2]
+store = Store(Path(sys.argv[1])); store.entries()
+limits = Limits.model_validate_json(sys.argv[3])
+say("ready")
+n = 0
+for line in sys.stdin:
+    if line.strip() == "end":
+        store.append(ended(me, n))
+        say("ended")
+        continue
+    n += 1
+    try:
+        store.claim(intended(me, n, "of-" + me, service=line.strip()), live=lambda run: True, limits=limits)
+        say("won")
+    except Blocked as blocked:
+        say("lost", *blocked.reasons)
 """
 
 POLL = """
@@ -210,6 +230,31 @@ def test_of_processes_that_claim_one_target_at_once_exactly_one_wins(tmp_path: P
         held = {i.ref.name: i.run for i in store.outstanding() if i.ref.name.startswith("web-")}
         assert held == {f"web-{n}": winner for n, winner in enumerate(winners)}
         assert len(store.entries()) == 2 * 25, "a claim that lost wrote nothing"
+
+
+@pytest.mark.parametrize(("limit", "most"), [('{"max_runs": 2}', 2), ('{"max_per_label": {"service": 3}}', 3)])
+def test_of_processes_that_claim_different_targets_at_once_never_more_than_the_limit_win(
+    tmp_path: Path, limit: str, most: int
+) -> None:
+    path = tmp_path / "chaoskit.db"
+    with ExitStack() as stack:
+        racers = {name: stack.enter_context(child(CLAIM_WITHIN_LIMITS, path, name, limit)) for name in "abcde"}
+        assert [line_of(racer) for racer in racers.values()] == ["ready"] * 5
+        for _ in range(15):
+            for racer in racers.values():
+                tell(racer, "pay")
+            answers = {name: line_of(racer) for name, racer in racers.items()}
+            winners = [name for name, answer in answers.items() if answer == "won"]
+            assert len(winners) == most
+            lost = [answer for answer in answers.values() if answer != "won"]
+            assert all(f"{most} at once may hold targets" in answer for answer in lost)
+            assert all(f"`chaoskit halt {winner}`" in answer for winner in winners for answer in lost)
+            for name in winners:
+                tell(racers[name], "end")
+                assert line_of(racers[name]) == "ended"
+    with Store(path) as store:
+        assert store.outstanding() == []
+        assert len(store.entries()) == 15 * most * 2, "a claim that lost wrote nothing"
 
 
 def test_processes_that_make_the_store_at_once_share_it(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@ from datetime import timedelta
 
 import pytest
 
-from chaoskit.domain.errors import UnknownRun
+from chaoskit.domain.errors import Blocked, UnknownRun
+from chaoskit.domain.verdict import Verdict
 from chaoskit.store import Store
 
-from .builders import NOON, begun
+from .builders import NOON, begun, ended, intended
 
 LATER = NOON + timedelta(minutes=5)
 
@@ -85,3 +86,53 @@ def test_a_halt_of_a_run_that_does_not_exist_is_refused_so_that_nobody_relies_on
         store.engage("r3", "odd", "ada", NOON)
     with pytest.raises(UnknownRun, match="r3"):
         store.release("r3", "ada", NOON)
+
+
+# --- the audit ------------------------------------------------------------------------------------------------
+
+
+def test_every_halt_stays_on_record_with_who_engaged_and_who_released_it(store: Store) -> None:
+    assert store.all_halts() == []
+    store.engage("all", "incident", "ada", NOON)
+    store.release("all", "eve", LATER)
+    store.engage("r1", "odd graphs", "bob", LATER)
+    first, second = store.all_halts()
+    assert (first.scope, first.reason, first.who, first.at) == ("all", "incident", "ada", NOON)
+    assert (first.released_by, first.released_at, first.in_force) == ("eve", LATER, False)
+    assert (second.released_by, second.released_at, second.in_force) == (None, None, True)
+    assert store.active_halts() == [second]
+
+
+def test_a_release_does_not_rewrite_who_released_before(store: Store) -> None:
+    store.engage("all", "incident", "ada", NOON)
+    store.release("all", "eve", LATER)
+    store.engage("all", "again", "ada", LATER)
+    store.release("all", "bob", LATER + timedelta(minutes=1))
+    assert [halt.released_by for halt in store.all_halts()] == ["eve", "bob"]
+
+
+def test_the_halt_of_a_run_is_over_when_that_has_ended(store: Store) -> None:
+    store.engage("r1", "odd graphs", "ada", NOON)
+    store.engage("all", "incident", "ada", NOON)
+    store.finish(ended("r1"), Verdict.ABORTED)
+    assert [halt.scope for halt in store.active_halts()] == ["all"]
+    assert [(halt.over, halt.in_force) for halt in store.all_halts()] == [(True, False), (False, True)]
+
+
+# --- no claim past a halt -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", ["all", "r1"])
+def test_once_a_halt_was_engaged_nothing_is_claimed(store: Store, scope: str) -> None:
+    store.engage(scope, "incident", "ada", NOON)
+    with pytest.raises(Blocked, match="a halt is in force: incident; `chaoskit status` shows it"):
+        store.claim(intended("r1"), live=lambda _run: True)
+    assert store.entries() == []
+
+
+def test_the_halt_of_another_run_and_one_that_was_released_are_in_nobodys_way(store: Store) -> None:
+    store.engage("r2", "odd graphs", "ada", NOON)
+    store.engage("all", "incident", "ada", NOON)
+    store.release("all", "ada", LATER)
+    store.claim(intended("r1"), live=lambda _run: True)
+    assert store.outstanding() == [intended("r1")]

@@ -7,11 +7,12 @@ import pytest
 
 from chaoskit.domain.errors import Blocked, StoreFailed, UnknownRun
 from chaoskit.domain.journal import Entry, Injected, InjectFailed, Intended, Restored, Unrestored
+from chaoskit.domain.limits import Limits
 from chaoskit.domain.ports import Effect
 from chaoskit.store import Store
 from chaoskit.store.codec import to_text
 
-from .builders import NOON, intended, ref, restored
+from .builders import NOON, RUNNER, begun, intended, ref, restored
 
 
 def dead(_run: str) -> bool:
@@ -272,6 +273,67 @@ def test_nothing_is_claimed_while_what_is_held_cannot_be_read(store: Store, path
     with pytest.raises(StoreFailed, match="journal row 1"):
         store.claim(intended("b", 1, "web-2"), live=live)
     assert store.entries("b") == []
+
+
+# --- who is in the way, and limits ----------------------------------------------------------------------------
+
+
+def test_who_holds_a_target_is_told_with_account_host_process_and_time(store: Store) -> None:
+    store.begin(begun("a"))
+    store.claim(intended("a", 1), live=live)
+    assert store.who("a") == f"root@h, pid {RUNNER.pid}, since 2026-03-01 12:00:00 UTC"
+    with pytest.raises(Blocked) as blocked:
+        store.claim(intended("b", 1), live=live)
+    (reason,) = blocked.value.reasons
+    assert f"is held by run a ({store.who('a')}) with instance.kill, which is still running" in reason
+
+
+def test_a_holder_that_the_history_does_not_know_is_still_in_the_way(store: Store) -> None:
+    store.append(intended("a", 1))
+    assert store.who("a") == ""
+    with pytest.raises(Blocked, match=r"is held by run a with instance\.kill, which ended"):
+        store.claim(intended("b", 1), live=dead)
+
+
+@pytest.mark.parametrize("header", ["", "null", "[]", "{}", '{"runner": 7}', b"\xff"])
+def test_a_record_that_cannot_be_read_does_not_hide_who_is_in_the_way(
+    store: Store, path: Path, header: str | bytes
+) -> None:
+    store.begin(begun("a"))
+    store.append(intended("a", 1))
+    damage(path, "UPDATE runs SET header = ?", header)
+    with pytest.raises(Blocked, match=r"is held by run a \(unknown@h, pid 4242, since"):
+        store.claim(intended("b", 1), live=live)
+
+
+def test_no_more_runs_hold_targets_at_once_than_the_limit_says(store: Store) -> None:
+    two = Limits(max_runs=2)
+    store.claim(intended("a", 1, "web-1"), intended("a", 2, "web-2"), live=live, limits=two)
+    store.claim(intended("b", 1, "web-3"), live=live, limits=two)
+    with pytest.raises(Blocked, match=r"limit max_runs: 2 at once may hold targets, and 2 do: run b.*; run a.*"):
+        store.claim(intended("c", 1, "web-4"), live=live, limits=two)
+    assert store.entries("c") == []
+    store.claim(intended("a", 3, "web-5"), live=live, limits=two)
+    store.append(restored("b", 1))
+    store.claim(intended("c", 1, "web-4"), live=live, limits=two)
+
+
+def test_what_a_dead_run_left_takes_its_place(store: Store) -> None:
+    store.append(intended("a", 1, "web-1"))
+    with pytest.raises(Blocked, match=r"limit max_runs: .* restore it with `chaoskit rollback a`"):
+        store.claim(intended("b", 1, "web-2"), live=dead, limits=Limits(max_runs=1))
+
+
+def test_everything_that_stands_against_a_claim_is_told_at_once(store: Store) -> None:
+    store.begin(begun("b"))
+    store.append(intended("a", 1, "web-1"))
+    store.engage("all", "incident", "ada", NOON)
+    limits = Limits(max_runs=1, max_per_label={"app": 1})
+    with pytest.raises(Blocked) as blocked:
+        store.claim(intended("b", 1, "web-1"), live=live, limits=limits)
+    assert [reason.split()[:2] for reason in blocked.value.reasons] == [
+        ["a", "halt"], ["target", "web-1"], ["limit", "max_runs:"], ["limit", "max_per_label.app:"],
+    ]  # fmt: skip
 
 
 def test_only_intentions_and_ends_decide_what_is_outstanding() -> None:
