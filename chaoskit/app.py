@@ -1,16 +1,17 @@
 """The composition root: loads a file, wires drivers to the engine, keeps the run, and renders what came of it."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from chaoskit import registry
 from chaoskit.domain.connection import Prometheus
-from chaoskit.domain.errors import ReportNotWritten, StoreFailed
+from chaoskit.domain.errors import Blocked, ReportNotWritten, StoreFailed, UnknownRun
 from chaoskit.domain.history import RunRecord
 from chaoskit.domain.journal import Intended
+from chaoskit.domain.limits import Holder
 from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import Injection, Probe
 from chaoskit.domain.readings import Reading, judge_abort, judge_check, judge_detection
@@ -28,7 +29,9 @@ from chaoskit.engine.runner import Guard, Job, execute
 from chaoskit.engine.sampler import Key
 from chaoskit.files.loader import LoadedExperiment, load
 from chaoskit.guardian.link import Link
+from chaoskit.guards import halt_guard, limits_guard, residue_guard
 from chaoskit.settings import Settings
+from chaoskit.store.halt_file import look, make_room
 from chaoskit.store.liveness import alive, me
 
 if TYPE_CHECKING:
@@ -151,21 +154,33 @@ def _read(ready: Ready, key: Key, probe: Probe) -> Reading:
 
 
 class Claiming:
-    """The store as the engine sees it: a claim knows how to tell whether another run's runner is alive."""
+    """The store as the engine sees it, with what it does not know by itself: who lives, the limits, the halt file."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "Store", settings: Settings) -> None:
         self._store = store
+        self._limits = settings.limits
+        self._halt_file = settings.halt_path()
         self.append, self.begin, self.save = store.append, store.begin, store.save
-        self.extend, self.heartbeat, self.halted = store.extend, store.heartbeat, store.halted
+        self.extend, self.heartbeat = store.extend, store.heartbeat
 
     def claim(self, *intended: Intended) -> None:
-        """Write the intentions unless another run has one on the same target. Raises Blocked."""
-        self._store.claim(*intended, live=lambda run: is_live(self._store, run))
+        """Write the intentions unless a halt, another run or a limit stands against it. Raises Blocked."""
+        if (there := look(self._halt_file)) is not None:
+            raise Blocked([there.refusal])
+        self._store.claim(*intended, live=lambda run: is_live(self._store, run), limits=self._limits)
+
+    def halted(self, run: str) -> str | None:
+        """The reason of a halt in force. The file comes first: it tells even when the store cannot be asked."""
+        there = look(self._halt_file)
+        return self._store.halted(run) if there is None else there.told
 
 
 def is_live(store: "Store", run: str) -> bool:
     """Whether the runner of ``run`` is alive, by its pid on this machine, else by its heartbeat."""
-    return alive(store.runner_of(run), RealClock().utc())
+    try:
+        return alive(store.runner_of(run), RealClock().utc())
+    except UnknownRun:  # a journal may outlive the history
+        return False
 
 
 def run(
@@ -181,8 +196,10 @@ def run(
     """Run the experiment to its end, keep it, and write its reports. The verdict is in the result."""
     # Its first use opens the store: one that cannot be used must say so before the run begins.
     store.open_runs()
+    if settings.halt_file is None:
+        make_room(settings.halt_path())
     guardian = _guardian(ready, run_id, store, settings)
-    guards: list[Guard] = [halt_guard(store, run_id), residue_guard(store), guardian.guard]
+    guards = [*guards_of(store, run_id, settings), guardian.guard]
     if ready.prometheus is not None and ready.brief.experiment.needs_prometheus:
         guards.append(prometheus_guard(ready.prometheus))
     job = Job(
@@ -200,7 +217,7 @@ def run(
     try:
         clock = RealClock()
         lease = Lease(settings.lease, guardian, clock)
-        record = execute(job, Desk(Claiming(store), clock, halt, narrator, lease))
+        record = execute(job, Desk(Claiming(store, settings), clock, halt, narrator, lease))
     finally:
         guardian.close()
         ready.sources.close()
@@ -213,6 +230,19 @@ def _guardian(ready: Ready, run_id: str, store: "Store", settings: Settings) -> 
     settled = settings.model_copy(update={"reports": settings.reports.absolute()})
     kinds = sorted({kind for spec in ready.brief.experiment.targets.values() for kind in spec.model_fields_set})
     return Link(run_id, settings.lease, store.path, {"settings": settled.model_dump(mode="json"), "targets": kinds})
+
+
+def guards_of(store: "Store", run_id: str, settings: Settings) -> list[Guard]:
+    """The guards that need the store or the halt file."""
+
+    def holder(run: str) -> Holder:
+        return Holder(run=run, who=store.who(run), live=is_live(store, run))
+
+    return [
+        halt_guard(store, run_id, settings.halt_path()),
+        residue_guard(store, holder),
+        limits_guard(store, settings.limits, holder),
+    ]
 
 
 def conclude(record: RunRecord, store: "Store", settings: Settings) -> Finished:
@@ -231,44 +261,3 @@ def conclude(record: RunRecord, store: "Store", settings: Settings) -> Finished:
     except StoreFailed as error:
         troubles.append(str(error))
     return Finished(record, judgement, reports, "\n".join(troubles))
-
-
-# --- guards of the store ----------------------------------------------------------------------------------
-
-
-def halt_guard(store: "Store", run_id: str) -> Guard:
-    """No start while a halt is in force."""
-
-    def guard(_plan: Plan) -> Sequence[str]:
-        reason = store.halted(run_id)
-        return (
-            [f"a halt is in force: {reason}; lift it with `chaoskit halt --all --release`"]
-            if reason is not None
-            else []
-        )
-
-    return guard
-
-
-def residue_guard(store: "Store") -> Guard:
-    """No start over what a dead run has left on any target, nor on a target that a live run holds."""
-
-    def guard(plan: Plan) -> Sequence[str]:
-        left = store.outstanding()
-        chosen = {ref.id for ref in plan.chosen}
-        found = []
-        for run in dict.fromkeys(one.run for one in left):
-            if not is_live(store, run):
-                hint = f"restore it first with `chaoskit rollback {run}`"
-                found.append(f"run {run} left a fault behind on {_names(left, run)}; {hint}")
-            elif held := [one for one in left if one.run == run and one.ref.id in chosen]:
-                hint = f"wait for it, or stop it with `chaoskit halt {run}`"
-                found.append(f"{_names(held, run)} is held by run {run}, which is live; {hint}")
-        return found
-
-    return guard
-
-
-def _names(left: Sequence[Intended], run: str) -> str:
-    names = sorted({one.ref.name for one in left if one.run == run})
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")  # noqa: PLR2004 a line's worth

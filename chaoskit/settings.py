@@ -5,6 +5,7 @@ present folder, ``$XDG_CONFIG_HOME/chaoskit/chaoskit.toml``. Relative paths in a
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.errors import InvalidSettings
+from chaoskit.domain.limits import Limits
 from chaoskit.domain.quantities import Duration, Value
 from chaoskit.domain.selection import Protection
 from chaoskit.files.places import Problem, clipped, dotted, printable
@@ -20,7 +22,8 @@ from chaoskit.files.source import read_text
 
 FILE_NAME = "chaoskit.toml"
 PREFIX = "CHAOSKIT_"
-_PATHS = (("store",), ("reports",), *(("prometheus", "tls", f"{what}_file") for what in ("ca", "cert", "key")))
+_TLS_FILES = tuple(("prometheus", "tls", f"{what}_file") for what in ("ca", "cert", "key"))
+_PATHS = (("store",), ("reports",), ("halt_file",), *_TLS_FILES)
 """Where a file of settings names other files."""
 
 
@@ -56,11 +59,21 @@ class Settings(Value):
         description="How long faults may stay in when their runner no longer says that it lives; 3s to 5m.",
         examples=["15s"],
     )
+    halt_file: Path | None = Field(
+        default=None,
+        description="While it is there, everything is halted; `halt` in the user's state folder when not written.",
+        examples=["/run/chaoskit/halt"],
+    )
+    limits: Limits = Field(
+        default_factory=Limits,
+        description="How many runs may hold targets at once, in all and for each value of a label.",
+        examples=["{max_runs = 3, max_per_label = {service = 1}}"],
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="How much is logged to standard error.", examples=["info"]
     )
 
-    @field_validator("store", "reports")
+    @field_validator("store", "reports", "halt_file")
     @classmethod
     def _is_a_path(cls, path: Path | None) -> Path | None:
         if "\0" in str(path):
@@ -74,6 +87,15 @@ class Settings(Value):
         from platformdirs import user_state_path
 
         return user_state_path("chaoskit") / "chaoskit.db"
+
+    def halt_path(self) -> Path:
+        """The halt file, which is there only while somebody wants everything halted.
+
+        Not beside the store: one path stops all runs of a user, whatever store they are in.
+        """
+        from platformdirs import user_state_path
+
+        return (self.halt_file or user_state_path("chaoskit") / "halt").absolute()
 
 
 def load_settings(config: str | None, environ: Mapping[str, str]) -> Settings:
@@ -135,6 +157,10 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def _number(text: str) -> int | str:
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else text  # what is no number is refused as it stands
+
+
 _VARIABLES: Mapping[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "STORE": (("store",), _home),
     "REPORTS": (("reports",), _home),
@@ -143,6 +169,8 @@ _VARIABLES: Mapping[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "PROTECTED_LABELS": (("protected", "labels"), _listed),
     "DOCKER_HOST": (("docker_host",), str),
     "LEASE": (("lease",), str),
+    "HALT_FILE": (("halt_file",), _home),
+    "MAX_RUNS": (("limits", "max_runs"), _number),
     "LOG_LEVEL": (("log_level",), str.lower),
 }
 

@@ -1,18 +1,21 @@
-"""``chaoskit status``, ``halt`` and ``rollback``: what an operator types when something is going on."""
+"""``chaoskit status`` and ``rollback``: what an operator types when something is going on."""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from chaoskit import cleanup
 from chaoskit.cli.common import opened_store, print_json, settings_of, still_rolling_back
+from chaoskit.cli.halting import file_document, file_line, halt_line
 from chaoskit.domain.errors import Exit, InvalidInput, StoreFailed
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.halt import Halt, stopped_by_signals
 from chaoskit.engine.rollback import Undone
 from chaoskit.guardian import places
-from chaoskit.store.liveness import alive, me
+from chaoskit.store.halt_file import look
+from chaoskit.store.liveness import alive
 
 if TYPE_CHECKING:
     from chaoskit.cleanup import Orphans
@@ -22,31 +25,40 @@ if TYPE_CHECKING:
 
 def status(args: argparse.Namespace) -> int:
     """Show live runs, halts and residue; exit 6 when a dead run left something behind."""
-    with opened_store(settings_of(args)) as store:
+    settings = settings_of(args)
+    halt_file = look(settings.halt_path())
+    if halt_file is not None and not args.json:
+        print(file_line(halt_file))  # before the store is opened: it may be why somebody made the file
+    with opened_store(settings) as store:
         left = cleanup.orphans(store)
         now = RealClock().utc()
         live = [run for run in store.runs(limit=200) if alive(run.runner, now)]
         halts = store.active_halts()
         guardians = list(places.sightings(store.path))
-        if args.json:
-            document = {
-                "live": [run.model_dump(mode="json") for run in live],
-                "halts": [halt.model_dump(mode="json") for halt in halts],
-                "residue": [_orphan_document(one) for one in left],
-                "guardians": [{**one._asdict(), "log": str(one.log)} for one in guardians],
-            }
-            print_json(document)
-        else:
-            for run in live:
-                print(f"live     {run.run}  {run.experiment}  since {run.started_at:%Y-%m-%d %H:%M:%S} UTC")
-            for guardian in guardians:
-                print(_guardian_line(guardian))
-            for halt in halts:
-                print(f"halt     {halt.scope}  by {halt.who} at {halt.at:%Y-%m-%d %H:%M:%S} UTC: {halt.reason}")
-            for one in left:
-                print("\n".join(_orphan_lines(one)))
-            if not (live or halts or left or any(one.alive for one in guardians)):
-                print("nothing runs, no halt is in force, nothing is left behind")
+    if args.json:
+        document = {
+            "live": [run.model_dump(mode="json") for run in live],
+            "halts": [halt.model_dump(mode="json") for halt in halts],
+            "halt_file": file_document(halt_file),
+            "residue": [_orphan_document(one) for one in left],
+            "guardians": [{**one._asdict(), "log": str(one.log)} for one in guardians],
+        }
+        print_json(document)
+        return _exit(left)
+    for run in live:
+        print(f"live     {run.run}  {run.experiment}  since {run.started_at:%Y-%m-%d %H:%M:%S} UTC")
+    for guardian in guardians:
+        print(_guardian_line(guardian))
+    for halt in halts:
+        print(halt_line(halt))
+    for one in left:
+        print("\n".join(_orphan_lines(one)))
+    if not (live or halts or halt_file or left or any(one.alive for one in guardians)):
+        print("nothing runs, no halt is in force, nothing is left behind")
+    return _exit(left)
+
+
+def _exit(left: "Sequence[Orphans]") -> Exit:
     return Exit.DIRTY if any(not one.live for one in left) else Exit.PASSED
 
 
@@ -66,30 +78,6 @@ def _orphan_lines(one: "Orphans") -> list[str]:
     hint = "" if one.live else f"; restore with `chaoskit rollback {one.run}`"
     lines = [f"{word} {one.run}  {i.kind} on {i.ref.name}{hint}" for i in one.left]
     return lines + [f"{word} {one.run}  {line}" for line in one.unreadable]
-
-
-def halt(args: argparse.Namespace) -> int:
-    """Engage or release a halt."""
-    if bool(args.run) == args.all:
-        raise InvalidInput("write either a RUN or --all, for example: chaoskit halt --all --reason 'incident 42'")
-    with opened_store(settings_of(args)) as store:
-        scope = "all" if args.all else store.resolve(args.run)
-        now = RealClock().utc()
-        if args.release:
-            count = store.release(scope, me().user, now)
-            _say(args, {"released": count, "scope": scope}, f"released {count} halt(s) of {scope}")
-        else:
-            store.engage(scope, args.reason or "no reason given", me().user, now)
-            more = "; new starts are blocked until `chaoskit halt --all --release`" if args.all else ""
-            _say(args, {"halted": scope}, f"halt engaged for {scope}{more}")
-    return Exit.PASSED
-
-
-def _say(args: argparse.Namespace, document: dict[str, object], text: str) -> None:
-    if args.json:
-        print_json(document)
-    else:
-        print(text)
 
 
 def rollback(args: argparse.Namespace) -> int:

@@ -110,11 +110,12 @@ def _status(commands: Commands) -> None:
 
 
 def _halt(commands: Commands) -> None:
-    command = _command(commands, "halt", "operating:halt", "stop a run, or all runs and new starts, from anywhere")
+    command = _command(commands, "halt", "halting:halt", "stop a run, or all runs and new starts, from anywhere")
     command.add_argument("run", nargs="?", metavar="RUN", help="the run to stop")
     command.add_argument("--all", action="store_true", help="stop every run and block new starts until released")
     command.add_argument("--reason", default="", help="why; shown to everybody who is stopped by it")
     command.add_argument("--release", action="store_true", help="lift the halt")
+    command.add_argument("--list", action="store_true", help="show every halt there ever was, and who released it")
 
 
 def _rollback(commands: Commands) -> None:

@@ -1,5 +1,6 @@
 """Settings of a machine: the file, and the variables that are laid over it."""
 
+from chaoskit.domain.limits import Limits
 from chaoskit.domain.selection import Protection
 from chaoskit.files.fields import Known, keys_of
 from chaoskit.settings import _VARIABLES, PREFIX, Settings
@@ -8,7 +9,7 @@ from docs._generate.values import default_of, kind_of
 
 
 def settings() -> str:
-    """A row for each key; the tables of Prometheus and of protection are explained elsewhere."""
+    """A row for each key; the tables of Prometheus, protection and limits are explained elsewhere."""
     return table(
         ("Key", "Value", "Default", "Meaning", "Example"), [_row(known) for known in keys_of(Settings).values()]
     )
@@ -30,4 +31,6 @@ def _row(known: Known) -> list[str]:
 def _named(model: str) -> str:
     if model == Protection.__name__:
         return "table of `names` and `labels`, both lists of text"
+    if model == Limits.__name__:
+        return "table of `max_runs` and `max_per_label`, see [limits](#limits)"
     return "table as in [`prometheus`](file-format.md#prometheus)"

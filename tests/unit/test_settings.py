@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from chaoskit.domain.errors import InvalidSettings
+from chaoskit.domain.limits import Limits
 from chaoskit.domain.selection import Protection
 from chaoskit.settings import Settings, load_settings
 
@@ -55,6 +56,25 @@ def test_the_store_lies_in_the_state_folder_of_the_user_unless_written(monkeypat
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
     assert load_settings(None, {}).store_path() == Path("/state/chaoskit/chaoskit.db")
     assert load_settings(None, {"CHAOSKIT_STORE": "runs.db"}).store_path() == Path("runs.db")
+
+
+def test_the_halt_file_lies_in_the_state_folder_of_the_user_unless_written_whatever_the_store(
+    monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert load_settings(None, {"CHAOSKIT_STORE": "/a/runs.db"}).halt_path() == Path("/state/chaoskit/halt")
+    assert load_settings(None, {"CHAOSKIT_HALT_FILE": "stop"}).halt_path() == elsewhere / "stop"
+    Path("chaoskit.toml").write_text('halt_file = "~/stop"')
+    monkeypatch.setenv("HOME", "/home/me")
+    assert load_settings(None, {}).halt_path() == Path("/home/me/stop")
+
+
+def test_limits_come_from_the_file_and_the_number_of_runs_from_the_environment_too() -> None:
+    assert load_settings(None, {}).limits == Limits()
+    assert load_settings(None, {"CHAOSKIT_MAX_RUNS": "2"}).limits == Limits(max_runs=2)
+    Path("chaoskit.toml").write_text('[limits]\nmax_runs = 3\nmax_per_label = {service = 1, "a.b" = 2}')
+    assert load_settings(None, {}).limits == Limits(max_runs=3, max_per_label={"service": 1, "a.b": 2})
+    assert load_settings(None, {"CHAOSKIT_MAX_RUNS": "1"}).limits.max_runs == 1
 
 
 def test_everything_can_be_written() -> None:
@@ -181,6 +201,36 @@ REFUSED: list[tuple[str, list[str]]] = [
     ),
     ('store = "a\\u0000b"', ["chaoskit.toml: store: holds the character U+0000, which no path can; remove it"]),
     (
+        "[limits]\nmax_runs = 0\nmax_per_label = {service = 0}",
+        [
+            "chaoskit.toml: limits.max_runs: 0 is out of range; write at least 1",
+            "chaoskit.toml: limits.max_per_label.service: 0 is out of range; write at least 1",
+        ],
+    ),
+    (
+        '[limits]\nmax_runs = "3"',
+        ["chaoskit.toml: limits.max_runs: must be a whole number, not '3'; write for example max_runs = 3"],
+    ),
+    (
+        "[limits]\nmax_per_label = {com.docker.compose.service = 1}",
+        [
+            (
+                "chaoskit.toml: limits.max_per_label: a label with dots stands in quotes; "
+                'write for example "com.service" = 1'
+            )
+        ],
+    ),
+    (
+        '[limits]\nmax_per_label = {"service=pay" = 1}',
+        [
+            (
+                "chaoskit.toml: limits.max_per_label: 'service=pay' is no key of a label; each value is counted by "
+                "itself, so write service = 1"
+            )
+        ],
+    ),
+    ('halt_file = "a\\u0000b"', ["chaoskit.toml: halt_file: holds the character U+0000, which no path can; remove it"]),
+    (
         "store = ",
         [
             (
@@ -207,6 +257,13 @@ def test_a_variable_is_refused_by_its_name() -> None:
         ),
         "CHAOSKIT_LOG_LEVEL: 'loud' is not one of the choices; write one of debug, info, warning, error",
     ]
+
+
+@pytest.mark.parametrize("text", ["many", "-1", "1.5", "9" * 5000])
+def test_a_number_in_a_variable_must_be_one(text: str) -> None:
+    (line,) = refused(environ={"CHAOSKIT_MAX_RUNS": text})
+    assert line.startswith("CHAOSKIT_MAX_RUNS: must be a whole number, not ")
+    assert line.endswith("; write for example CHAOSKIT_MAX_RUNS=3")
 
 
 def test_a_misspelt_variable_of_ours_is_refused_and_one_of_others_is_left_alone() -> None:
