@@ -19,13 +19,14 @@ LONGEST = 150.0
 
 
 class Chaoskit:
-    """``chaoskit`` with a store and a report folder of its own."""
+    """``chaoskit`` with a store, a report folder and a halt file of its own."""
 
-    def __init__(self, folder: Path, info: BedInfo) -> None:
+    def __init__(self, folder: Path, info: BedInfo | None = None) -> None:
         self.reports = folder / "reports"
         self.store = folder / "chaoskit.db"
         self.folder = folder
-        self.env = {**os.environ, **variables(info)}
+        self.halt_file = folder / "halt"
+        self.env = {**os.environ, **(variables(info) if info else {}), "CHAOSKIT_HALT_FILE": str(self.halt_file)}
         self._started: list[subprocess.Popen[str]] = []
 
     def __call__(self, *args: str, timeout: float = LONGEST) -> subprocess.CompletedProcess[str]:
