@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from chaoskit.domain.checks import Bounds, Check, ExpectedAlert
+from chaoskit.domain.coverage import is_late, missing_ticks, ticks
 from chaoskit.domain.experiment import Sampling
 from chaoskit.domain.history import InjectionRecord, RunRecord
 from chaoskit.domain.quantities import Value, format_percent
@@ -12,7 +13,10 @@ from chaoskit.domain.readings import Outcome, Reading, worst
 
 
 class CheckResult(Value):
-    """What became of one check: its outcome in each part of the run, and overall, with the reason in words."""
+    """What became of one check: its outcome in each part of the run, and overall, with the reason in words.
+
+    ``unseen`` is how many seconds of a fault passed without an answer, in the step where it was most.
+    """
 
     name: str
     baseline: Outcome
@@ -22,6 +26,7 @@ class CheckResult(Value):
     why: str
     samples: int
     missing: int
+    unseen: float = 0.0
     baseline_value: float | None = None
     worst_value: float | None = None
     final_value: float | None = None
@@ -44,15 +49,16 @@ _AFTER = {"rollback", "recovery"}
 def judge_hypothesis(record: RunRecord, check: Check) -> CheckResult:
     """The outcome of one check over the whole run; what counts is while the fault was in."""
     mine = sorted((r for r in record.readings if r.role == "check" and r.name == check.name), key=lambda r: r.at)
+    tick = record.experiment.sampling.tick
     touched = _touched_at(record)
     # A sample that was under way when the injecting began may have seen the fault: it tells of neither side.
     baseline = [r for r in mine if r.phase == "baseline" and (touched is None or r.at + r.took <= touched)]
     during = [r for r in mine if r.phase in _DURING]
     after = [r for r in mine if r.phase == "recovery"]
-    steady = worst(r.outcome for r in baseline)
+    steady, doubt = _steady(baseline, touched, record.experiment.sampling)
     outcome, why = _judge_during(record, check, mine)
     if outcome == "held" and steady != "held":
-        outcome, why = "unknown", f"{check.name}: was not seen to hold before the fault"
+        outcome, why = "unknown", f"{check.name}: {doubt}"
     return CheckResult(
         name=check.name,
         baseline=steady,
@@ -62,10 +68,20 @@ def judge_hypothesis(record: RunRecord, check: Check) -> CheckResult:
         why=why,
         samples=len(during),
         missing=sum(r.outcome == "unknown" for r in during),
+        unseen=max((_unseen(span, mine, tick) * tick for span in _spans(record)), default=0.0),
         baseline_value=_median(baseline),
         worst_value=_worst_value(check, during),
         final_value=next((r.value for r in reversed(after) if r.value is not None), None),
     )
+
+
+def _steady(baseline: Sequence[Reading], touched: float | None, sampling: Sampling) -> tuple[Outcome, str]:
+    """Whether it held before the fault and up to it: of a probe that fell silent before, nobody knows."""
+    steady = worst(r.outcome for r in baseline)
+    if touched is not None and baseline and is_late(baseline, touched, sampling.tick):
+        age = touched - max(r.at + r.took for r in baseline)
+        return worst([steady, "unknown"]), f"was not seen in the last {age:.1f}s before the fault"
+    return steady, "was not seen to hold before the fault"
 
 
 def _judge_during(record: RunRecord, check: Check, readings: Sequence[Reading]) -> tuple[Outcome, str]:
@@ -103,17 +119,31 @@ def _span(injections: Sequence[InjectionRecord]) -> _Span:
 
 
 def _judge_samples(check: Check, span: _Span, readings: Sequence[Reading], sampling: Sampling) -> tuple[Outcome, str]:
-    """Proven only by enough readings that held from beginning to end within the span, and few that are missing."""
+    """Proven only by enough readings that held from beginning to end within the span, and little that is missing.
+
+    What is missing is counted in samples and in time: one sample that hangs leaves as much unseen as many.
+    """
     mine = [r for r in readings if r.phase in _DURING and span.start <= r.at <= span.end]
     held = sum(r.outcome == "held" and r.at + r.took <= span.end for r in mine)
     missing = sum(r.outcome == "unknown" for r in mine)
     what = f"{check.name}: held in {held} samples while {span.what} was in"
     if held < sampling.min_samples:
         return "unknown", f"{what}; {sampling.min_samples} are needed"
+    share = f"more than {format_percent(sampling.max_missing)}"
     if missing * 100 > sampling.max_missing * (held + missing):
-        share = f"more than {format_percent(sampling.max_missing)}"
         return "unknown", f"{what}, and {missing} are missing, {share}"
+    unseen, length = _unseen(span, readings, sampling.tick), span.end - span.start
+    if unseen * 100 > sampling.max_missing * ticks(length, sampling.tick):
+        return "unknown", f"{what}, but {unseen * sampling.tick:g}s of {length:.1f}s passed without an answer, {share}"
     return "held", what
+
+
+def _unseen(span: _Span, readings: Sequence[Reading], tick: float) -> int:
+    """How many ticks of the span passed without an answer from beginning to end within it."""
+    if not span.start <= span.end:
+        return 0
+    within = [r for r in readings if r.phase in _DURING and span.start <= r.at and r.at + r.took <= span.end]
+    return missing_ticks([r for r in within if r.outcome != "unknown"], span.start, span.end, tick)
 
 
 class _Piece(NamedTuple):

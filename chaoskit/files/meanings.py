@@ -161,7 +161,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "tick": ("1s", "How often every probe is sampled, 100ms to 60s."),
         "baseline": ("5s", "How long the steady state must hold before anything is done."),
         "min_samples": ("3", "The fewest samples a verdict may rest on."),
-        "max_missing": ("20%", "The largest share of samples that may be missing."),
+        "max_missing": ("20%", "The largest share of the samples, and of the time of a fault, that may be missing."),
     },
 }
 

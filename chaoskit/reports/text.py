@@ -65,6 +65,7 @@ def _check(check: Check, result: CheckResult) -> str:
     baseline, worst, final = (humane(value, unit, near) for value in values)
     seen = f"baseline {baseline}, worst {worst}, after {final}; " if any(v is not None for v in values) else ""
     counts = f"{plural(result.samples, 'sample')}, {result.missing:,} missing"
+    counts += f", {humane_seconds(result.unseen)} unseen" if result.unseen else ""
     return f"  {SIGNS[result.outcome]} {clip(check.name, _NAME_WIDTH):{_NAME_WIDTH}}  {seen}{counts}"
 
 

@@ -95,7 +95,9 @@ def _row(view: View, check: Check, result: CheckResult) -> tuple[Cell, ...]:
         Cell(always, "text", (Cell(during),) if during else ()),
         *(Cell(humane(value, unit, near), "number") for value in values),
         Cell(f"{result.samples:,}", "number"),
-        Cell(f"{result.missing:,}", "number"),
+        Cell(
+            f"{result.missing:,}", "number", (Cell(f"{humane_seconds(result.unseen)} unseen"),) if result.unseen else ()
+        ),
         outcome,
     )
 

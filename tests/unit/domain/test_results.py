@@ -109,17 +109,74 @@ def test_a_check_seen_only_while_it_was_injected_is_not_proven() -> None:
 
 
 def test_a_sample_that_ended_after_the_rollback_began_is_no_proof() -> None:
-    enough = [reading(12.0), reading(13.0)]
-    assert during(*enough, reading(19.0)).outcome == "held"
-    assert during(*enough, reading(19.0, took=1.5)).outcome == "unknown"
+    enough = [reading(11.0, took=2.5), reading(14.0, took=2.5)]
+    assert during(*enough, reading(17.0, took=2.5)).outcome == "held"
+    result = during(*enough, reading(17.0, took=3.5))
+    assert (result.outcome, "held in 2 samples" in result.why) == ("unknown", True)
 
 
 @pytest.mark.parametrize(("unknown", "outcome"), [(2, "held"), (3, "unknown")])
 def test_more_than_the_stated_share_of_missing_samples_proves_nothing(unknown: int, outcome: str) -> None:
-    mine = [reading(11.0 + i / 2) for i in range(8)]
-    silent = [reading(16.0 + i / 2, "unknown") for i in range(unknown)]
+    mine = [reading(11.0 + i) for i in range(8)]
+    silent = [reading(18.5 + i / 2, "unknown") for i in range(unknown)]
     result = during(*mine, *silent)
     assert (result.outcome, result.missing) == (outcome, unknown)
+
+
+HANGING = [
+    pytest.param(
+        [reading(at) for at in (11.0, 12.0, 13.0, 14.0)], reading(15.0, "unknown", took=5.0), 5, id="timed out"
+    ),
+    pytest.param([reading(at) for at in (11.0, 12.0, 13.0)], reading(14.0, took=7.0), 6, id="freed by the rollback"),
+    pytest.param([reading(at) for at in (17.0, 18.0, 19.0)], reading(10.5, took=6.4), 5, id="from before the fault"),
+    pytest.param([reading(at) for at in (11.0, 12.0, 13.0, 19.0)], None, 5, id="never taken"),
+    pytest.param([reading(at) for at in (11.0, 12.0, 13.0)], None, 6, id="never answered"),
+]
+
+
+@pytest.mark.parametrize(("answered", "hung", "unseen"), HANGING)
+def test_time_without_an_answer_is_missing_however_few_samples_it_was(
+    answered: list[Reading], hung: Reading | None, unseen: int
+) -> None:
+    result = during(*answered, *([] if hung is None else [hung]))
+    assert (result.outcome, result.unseen) == ("unknown", unseen)
+    assert f"{unseen}s of 9.0s passed without an answer, more than 20%" in result.why
+
+
+def test_a_probe_that_always_takes_long_is_believed() -> None:
+    slow = [reading(at, took=2.4) for at in (10.5, 13.5, 16.5)]
+    assert during(*slow).outcome == "unknown"  # the first began before the fault was in
+    plan = experiment(
+        faults=[{"kind": "instance.kill", "target": "web", "duration": "9s"}], sampling={"min_samples": 2}
+    )
+    others = [r for r in readings() if r.phase not in {"inject", "observe"}]
+    result = judge_hypothesis(passing(plan, readings=(*others, *slow, reading(19.5, took=2.4))), plan.steady_state[0])
+    assert (result.outcome, result.unseen) == ("held", 0)
+
+
+def test_time_that_may_be_missing_is_a_share_of_the_fault() -> None:
+    def without(*seconds: int) -> Outcome:
+        return during(*(reading(float(at)) for at in range(11, 20) if at not in seconds)).outcome
+
+    assert without(15) == "held"
+    assert without(15, 16) == "unknown"
+
+
+def test_time_without_an_answer_is_told_of_the_fault_where_it_was_most() -> None:
+    plan = experiment()
+    silent = [r for r in readings() if not 13.0 <= r.at < 16.0]
+    two = (injection(1, rollback_at=16.0, duration=5.0), injection(2, step=1))
+    result = judge_hypothesis(passing(plan, readings=silent, injections=two), plan.steady_state[0])
+    assert (result.outcome, result.unseen) == ("unknown", 3.0)
+
+
+def test_a_check_that_fell_silent_before_the_fault_is_not_known_to_have_held_up_to_it() -> None:
+    plan = experiment()
+    silent = [r for r in readings() if not 6.5 < r.at < INJECT]
+    result = judge_hypothesis(passing(plan, readings=silent), plan.steady_state[0])
+    assert (result.baseline, result.outcome) == ("unknown", "unknown")
+    assert "was not seen in the last 4.0s before the fault" in result.why
+    assert judge_hypothesis(passing(plan, readings=[*silent, reading(7.5)]), plan.steady_state[0]).outcome == "held"
 
 
 def test_tolerated_deviations_do_not_make_up_for_missing_samples() -> None:

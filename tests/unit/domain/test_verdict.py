@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chaoskit.domain.errors import Exit
@@ -99,6 +99,8 @@ EACH: dict[Verdict, list[tuple[str, RunRecord]]] = {
         ("a check was never sampled", passing(readings=())),
         ("a check was not sampled in the fault", passing(readings=[r for r in readings() if r.phase != "observe"])),
         ("a check was not sampled before it", passing(readings=[r for r in readings() if r.phase != "baseline"])),
+        ("a check was silent for a part of it", passing(readings=[r for r in readings() if not 13 <= r.at < 16])),
+        ("a check fell silent before it", passing(readings=[r for r in readings() if not 6 <= r.at < INJECT])),
         ("a check was not steady before it", passing(readings=readings((5.0, "deviated")))),
         ("recovery was not seen", passing(recovery=NEVER)),
         ("an alert was not watched long enough", detecting((12.0, "deviated"))),
@@ -204,6 +206,7 @@ changes: st.SearchStrategy[Change] = st.one_of(
     st.builds(otherwise, seconds, st.sampled_from([1.0, 1.0, 2.0, 3.0, 4.0, 20.0]), outcomes),
     st.builds(otherwise, seconds, st.sampled_from([1.0, 1.0, 2.0, 3.0, 4.0, 20.0]), outcomes),
     st.builds(lost_between, seconds, st.integers(2, 30).map(float)),
+    st.builds(lambda start, length: lost_between(start, start + length), seconds, st.sampled_from([0.5, 2.0, 3.0])),
     st.builds(slow, seconds, st.sampled_from([0.0, 0.9, 3.0])),
     st.builds(on_one_injection, st.integers(0, 1), effect=st.sampled_from([None, UNPROVEN, NOTHING])),
     st.builds(on_one_injection, st.integers(0, 1), drift=st.just("restarted")),
@@ -274,6 +277,8 @@ def endured(record: RunRecord, name: str) -> bool:
     ]
     if not before or any(r.outcome != "held" for r in before):
         return False
+    if min(i.intended_at for i in record.injections) - max(r.at + r.took for r in before) > 3 + 2 * usual(before):
+        return False
     for one in record.injections:
         assert one.injected_at is not None
         assert one.rollback_at is not None
@@ -282,8 +287,30 @@ def endured(record: RunRecord, name: str) -> bool:
         unknown = [r for r in inside if r.outcome == "unknown"]
         if len(held) < 3 or len(unknown) > 0.2 * (len(held) + len(unknown)):
             return False
+        told = [r for r in inside if r.outcome != "unknown" and r.at + r.took <= one.rollback_at]
+        if silent(told, one.injected_at, one.rollback_at) > 0.2 * round(one.rollback_at - one.injected_at):
+            return False
     during = record.experiment.steady_state[0].during
     return tolerable(mine, 0.0 if during is None else during.allow_for)
+
+
+def usual(mine: list[Reading]) -> float:
+    return sorted(r.took for r in mine)[(len(mine) - 1) // 2]
+
+
+def silent(told: list[Reading], start: float, end: float) -> int:
+    """The ticks on which an answer was due and none began, walked through one by one."""
+    count = 0
+    stops = [(start, start), *((r.at, r.at + r.took) for r in told), (end, end)]
+    for index, (due, following) in enumerate(
+        zip((over for _, over in stops), (at for at, _ in stops[1:]), strict=False)
+    ):
+        border = index in {0, len(told)}
+        if border and following - due - usual(told) <= 1.5:
+            continue
+        while (due := due + 1.0) < following - 0.5:
+            count += 1
+    return count
 
 
 def tolerable(mine: list[Reading], allowed: float) -> bool:
@@ -328,6 +355,8 @@ def test_one_more_bad_reading_of_a_check_never_improves_a_verdict(
     record: RunRecord, at: float, outcome: Outcome, took: float
 ) -> None:
     before, after = judge(record), judge(with_readings(record, [reading(at, outcome, took=took)]))
+    # A deviation that is tolerated still tells more than silence.
+    assume(outcome == "unknown" or not any(check.unseen for check in before.checks))
     if before.verdict in RANK:
         assert RANK.index(after.verdict) >= RANK.index(before.verdict)
     else:

@@ -181,6 +181,37 @@ def test_an_effect_that_shows_after_a_moment_is_waited_for() -> None:
     assert judge(world.run()).verdict is Verdict.PASSED
 
 
+def hanging(world: World, begin: float, end: float, took: float, then: Sample) -> None:
+    """Between these seconds each sample of the check takes so long, and says ``then``."""
+    probe = FakeProbe(lambda: then if begin <= world.now < end else GOOD["check"], bound=took)
+    world.probes[Key("check", "up")] = probe
+    world.at(begin - 0.5, lambda: setattr(probe, "took", took))
+    world.at(end - 0.5, lambda: setattr(probe, "took", 0.0))
+
+
+def test_a_probe_that_times_out_for_almost_half_of_the_fault_proves_nothing() -> None:
+    world = World(experiment(faults=[step(duration="20s")]))
+    hanging(world, begin=12.0, end=22.0, took=5.0, then=BLIND)
+    judged = judge(world.run())
+    assert (judged.verdict, judged.checks[0].missing) == (Verdict.INCONCLUSIVE, 2)
+    assert "10s of 20.0s passed without an answer, more than 20%" in judged.reasons[0]
+
+
+def test_a_sample_that_only_the_rollback_freed_proves_nothing() -> None:
+    plan = experiment(faults=[step(duration="20s")], abort_when=[condition("errors"), {"no_data_for": "1m"}])
+    world = World(plan)
+    hanging(world, begin=6.0, end=7.0, took=17.5, then=GOOD["check"])
+    judged = judge(world.run())
+    assert (judged.verdict, judged.checks[0].missing) == (Verdict.INCONCLUSIVE, 0)
+    assert "passed without an answer" in judged.reasons[0]
+
+
+def test_one_sample_that_timed_out_in_a_long_fault_is_forgiven() -> None:
+    world = World(experiment(faults=[step(duration="40s")]))
+    hanging(world, begin=12.0, end=17.0, took=5.0, then=BLIND)
+    assert judge(world.run()).verdict is Verdict.PASSED
+
+
 # --- detection -------------------------------------------------------------------------------------------
 
 ALERTING = {"recover_within": "10s", "alerts": [{"alert": "Down", "fires_within": "15s"}]}

@@ -32,7 +32,10 @@ def test_a_passed_run_is_told_with_its_checks_times_and_proof() -> None:
         "The hypothesis held, the fault is proven, and every target is restored.",
         "  - all 3 checks held while 1 fault was proven in force",
         "  ✓ availability              baseline 99.84%, worst 99.21%, after 99.79%; 63 samples, 0 missing",
-        "  ✓ p95 latency               baseline 116.7 ms, worst 480.6 ms, after 106.7 ms; 63 samples, 4 missing",
+        (
+            "  ✓ p95 latency               baseline 116.7 ms, worst 480.6 ms, after 106.7 ms; 63 samples, 4 missing, "
+            "4.00 s unseen"
+        ),
         "  ✓ front page                63 samples, 0 missing",
         f"Time to detect 23.9 s, to abort {NONE}, to recover 9.00 s",
         "Rollback verified 1/1: every target read back as before",
