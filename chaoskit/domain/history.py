@@ -125,6 +125,11 @@ class RunRecord(Value):
         return next((span for span in self.phases if span.name == name), None)
 
     @property
+    def touched_at(self) -> float | None:
+        """When the first injection was about to be made, in run seconds; None when nothing was."""
+        return min((i.intended_at for i in self.injections), default=None)
+
+    @property
     def fault_window(self) -> tuple[float, float] | None:
         """From the first injection begun to the last one restored (or the last thing seen), in run seconds."""
         if not self.injections:

@@ -1,10 +1,10 @@
-"""What became of each expectation of a run: its checks, its alerts and its recovery. Pure, like the verdict."""
+"""What became of the checks of a run, and of its recovery. Pure, like the verdict."""
 
 import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from chaoskit.domain.checks import Bounds, Check, ExpectedAlert
+from chaoskit.domain.checks import Bounds, Check
 from chaoskit.domain.coverage import is_late, missing_ticks, ticks
 from chaoskit.domain.experiment import Sampling
 from chaoskit.domain.history import InjectionRecord, RunRecord
@@ -32,16 +32,6 @@ class CheckResult(Value):
     final_value: float | None = None
 
 
-class DetectionResult(Value):
-    """What became of one expected alert; ``fired_after`` is in seconds from the first injection."""
-
-    alert: str
-    limit: float
-    outcome: Outcome
-    why: str
-    fired_after: float | None = None
-
-
 _DURING = {"inject", "observe"}
 _AFTER = {"rollback", "recovery"}
 
@@ -50,7 +40,7 @@ def judge_hypothesis(record: RunRecord, check: Check) -> CheckResult:
     """The outcome of one check over the whole run; what counts is while the fault was in."""
     mine = sorted((r for r in record.readings if r.role == "check" and r.name == check.name), key=lambda r: r.at)
     tick = record.experiment.sampling.tick
-    touched = _touched_at(record)
+    touched = record.touched_at
     # A sample that was under way when the injecting began may have seen the fault: it tells of neither side.
     baseline = [r for r in mine if r.phase == "baseline" and (touched is None or r.at + r.took <= touched)]
     during = [r for r in mine if r.phase in _DURING]
@@ -202,51 +192,6 @@ def _worst_value(check: Check, readings: Sequence[Reading]) -> float | None:
     return min(values) if check.at_least is not None and check.at_most is None else max(values)
 
 
-def judge_alert(record: RunRecord, expected: ExpectedAlert) -> DetectionResult:
-    """The outcome of one expected alert: it must fire in time, and must not have fired before."""
-    mine = sorted(
-        (r for r in record.readings if r.role == "detection" and r.name == expected.alert), key=lambda r: r.at
-    )
-    touched = _touched_at(record)
-    if touched is None:
-        outcome, why, fired = _UNKNOWN, "nothing was injected", None
-    elif any(r.outcome == "held" for r in mine if r.at < touched):
-        outcome, why, fired = _UNKNOWN, "fired before the fault was in, so its firing proves nothing", None
-    else:
-        fired = next((r.at - touched for r in mine if r.outcome == "held"), None)
-        outcome, why = _judge_firing(record, expected, [r for r in mine if r.at >= touched], touched)
-    why = f"{expected.alert}: {why}"
-    return DetectionResult(
-        alert=expected.alert, limit=expected.fires_within, outcome=outcome, why=why, fired_after=fired
-    )
-
-
-_UNKNOWN: Outcome = "unknown"
-
-
-def _judge_firing(
-    record: RunRecord, expected: ExpectedAlert, readings: Sequence[Reading], touched: float
-) -> tuple[Outcome, str]:
-    limit = expected.fires_within
-    fired = next((r.at - touched for r in readings if r.outcome == "held"), None)
-    if fired is not None:
-        return "held" if fired <= limit else "deviated", f"fired after {fired:.1f}s; {limit:g}s is the limit"
-    watched = max((r.at - touched for r in readings if r.outcome != "unknown"), default=0.0)
-    if watched < limit:
-        return "unknown", f"had not fired when watching ended, {watched:.1f}s into its {limit:g}s"
-    if record.abort is not None and record.abort.at < touched + limit:
-        return "unknown", f"had not fired when the run was stopped, within its {limit:g}s"
-    missing = sum(r.outcome == "unknown" for r in readings)
-    if missing * 100 > record.experiment.sampling.max_missing * len(readings):
-        return "unknown", f"was not seen to fire, but {missing} of {len(readings)} samples are missing"
-    return "deviated", f"did not fire within {limit:g}s"
-
-
-def _touched_at(record: RunRecord) -> float | None:
-    """When the first injection was about to be made, in run seconds; None when nothing was."""
-    return min((i.intended_at for i in record.injections), default=None)
-
-
 def judge_recovery(record: RunRecord) -> tuple[Outcome, str]:
     """Whether the hypothesis held again within the limit after the rollback, and why we say so."""
     recovery = record.recovery
@@ -268,12 +213,6 @@ def judge_recovery(record: RunRecord) -> tuple[Outcome, str]:
     if took is not None:
         return "unknown", f"seen to hold again only {took:.1f}s after rollback, and not known to be later; {limit}"
     return "unknown", f"recovery could not be seen within {recovery.limit:g}s after rollback"
-
-
-def time_to_detect(detections: Sequence[DetectionResult]) -> float | None:
-    """Seconds until the last expected alert fired; None unless all did."""
-    fired = [d.fired_after for d in detections]
-    return max((f for f in fired if f is not None), default=None) if None not in fired else None
 
 
 def time_to_abort(record: RunRecord) -> float | None:

@@ -7,20 +7,12 @@ whole time), failed, inconclusive (we could not tell), passed. Only a run in whi
 from collections.abc import Sequence
 from enum import StrEnum
 
+from chaoskit.domain.detection import DetectionResult, judge_alert, time_to_detect
 from chaoskit.domain.errors import Exit
 from chaoskit.domain.history import InjectionRecord, RunRecord
 from chaoskit.domain.quantities import Value
 from chaoskit.domain.readings import Outcome
-from chaoskit.domain.results import (
-    CheckResult,
-    DetectionResult,
-    judge_alert,
-    judge_hypothesis,
-    judge_recovery,
-    time_to_abort,
-    time_to_detect,
-    time_to_recover,
-)
+from chaoskit.domain.results import CheckResult, judge_hypothesis, judge_recovery, time_to_abort, time_to_recover
 
 
 class Verdict(StrEnum):

@@ -1,10 +1,11 @@
 """What was found: the reasons of the verdict, the hypothesis, detection and recovery."""
 
 from chaoskit.domain.checks import Check
+from chaoskit.domain.detection import DetectionResult
 from chaoskit.domain.history import AbortCause
 from chaoskit.domain.humane import NONE, humane, humane_seconds
 from chaoskit.domain.quantities import format_duration
-from chaoskit.domain.results import CheckResult, DetectionResult
+from chaoskit.domain.results import CheckResult
 from chaoskit.reports.document import Block, Bullets, Cell, Facts, Section, Table, Text
 from chaoskit.reports.view import View
 from chaoskit.reports.wording import (

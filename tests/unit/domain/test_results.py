@@ -1,4 +1,4 @@
-"""What became of each check, alert and recovery."""
+"""What became of each check, and of the recovery."""
 
 import pytest
 
@@ -6,16 +6,12 @@ from chaoskit.domain.history import Recovery
 from chaoskit.domain.readings import Outcome, Reading
 from chaoskit.domain.results import (
     CheckResult,
-    DetectionResult,
-    judge_alert,
     judge_hypothesis,
     judge_recovery,
     time_to_abort,
-    time_to_detect,
     time_to_recover,
 )
 from tests.unit.domain.runs import (
-    DETECTING,
     INJECT,
     RECOVERY,
     TOLERANT,
@@ -239,65 +235,6 @@ def test_the_numbers_of_a_check_are_its_median_before_its_worst_during_and_its_l
     plan = experiment()
     result = judge_hypothesis(passing(plan, readings=mine), plan.steady_state[0])
     assert (result.baseline_value, result.worst_value, result.final_value) == (4.0, 1.5, 8.0)
-
-
-# --- alerts ----------------------------------------------------------------------------------------------
-
-
-def alerted(*timed: Timed, **more: object) -> DetectionResult:
-    mine = tuple(reading(at, outcome, role="detection", name="Down") for at, outcome in timed)
-    return judge_alert(passing(DETECTING, readings=mine, **more), DETECTING.expect.alerts[0])
-
-
-QUIET: list[Timed] = [(float(at), "deviated") for at in range(2, 18)]
-
-
-def test_an_alert_is_detected_when_it_fires_within_its_limit() -> None:
-    result = alerted(*QUIET[:11], (13.0, "held"))
-    assert (result.outcome, result.fired_after) == ("held", 3.0)
-
-
-def test_an_alert_that_fires_too_late_is_refuted() -> None:
-    assert alerted(*QUIET, (16.5, "held")).outcome == "deviated"
-
-
-def test_an_alert_that_never_fires_is_refuted() -> None:
-    result = alerted(*QUIET)
-    assert (result.outcome, result.fired_after) == ("deviated", None)
-
-
-def test_an_alert_that_fired_before_the_fault_proves_nothing() -> None:
-    assert alerted((9.0, "held"), (12.0, "held")).outcome == "unknown"
-
-
-def test_an_alert_that_was_not_watched_for_its_whole_time_is_not_refuted() -> None:
-    assert alerted(*QUIET[:13]).outcome == "unknown"
-    assert alerted().outcome == "unknown"
-
-
-def test_an_alert_is_not_refuted_by_looking_away() -> None:
-    away: list[Timed] = [(float(at), "unknown") for at in range(11, 15)]
-    result = alerted(*away, (10.0, "deviated"), (15.0, "deviated"), (16.0, "deviated"))
-    assert result.outcome == "unknown"
-    assert "4 of 7 samples are missing" in result.why
-
-
-def test_an_alert_is_not_refuted_when_the_fault_was_taken_away_before_its_time() -> None:
-    assert alerted(*QUIET, abort=abort("blind", at=14.0)).outcome == "unknown"
-    assert alerted(*QUIET, abort=abort("blind", at=17.0)).outcome == "deviated"
-
-
-def test_an_alert_of_a_run_that_injected_nothing_is_unknown() -> None:
-    assert alerted(*QUIET, injections=()).outcome == "unknown"
-
-
-def test_the_time_to_detect_is_that_of_the_last_alert_and_only_when_all_fired() -> None:
-    def fired(after: float | None) -> DetectionResult:
-        return DetectionResult(alert="a", limit=9.0, outcome="held", why="", fired_after=after)
-
-    assert time_to_detect([fired(1.0), fired(3.0)]) == 3.0
-    assert time_to_detect([fired(1.0), fired(None)]) is None
-    assert time_to_detect([]) is None
 
 
 # --- recovery --------------------------------------------------------------------------------------------

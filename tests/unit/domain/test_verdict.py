@@ -33,6 +33,7 @@ NOTHING = Effect(bit=False, requested="killed", measured="still running")
 DEVIATED = readings((15.0, "deviated"))
 
 
+UNSEEN_BEFORE: list[tuple[float, Outcome]] = [(float(at), "unknown") for at in range(5, 10)]
 LATE = Recovery(started_at=RECOVERY, limit=5.0, recovered_at=27.0)
 NEVER = Recovery(started_at=RECOVERY, limit=5.0)
 
@@ -41,8 +42,10 @@ def detections(*outcomes: tuple[float, Outcome]) -> tuple[Reading, ...]:
     return tuple(reading(at, outcome, role="detection", name="Down") for at, outcome in outcomes)
 
 
-def detecting(*outcomes: tuple[float, Outcome]) -> RunRecord:
-    return passing(DETECTING, readings=(*readings(), *detections(*outcomes)))
+def detecting(*outcomes: tuple[float, Outcome], until: int = 18) -> RunRecord:
+    """An alert that is quiet each second until then, but for those given."""
+    by_time = {float(at): "deviated" for at in range(2, until)} | dict(outcomes)
+    return passing(DETECTING, readings=(*readings(), *detections(*sorted(by_time.items()))))  # type: ignore[arg-type]  # dict.fromkeys loses the Literal
 
 
 def test_a_run_in_which_everything_is_proven_passes() -> None:
@@ -103,7 +106,9 @@ EACH: dict[Verdict, list[tuple[str, RunRecord]]] = {
         ("a check fell silent before it", passing(readings=[r for r in readings() if not 6 <= r.at < INJECT])),
         ("a check was not steady before it", passing(readings=readings((5.0, "deviated")))),
         ("recovery was not seen", passing(recovery=NEVER)),
-        ("an alert was not watched long enough", detecting((12.0, "deviated"))),
+        ("an alert fired, on which side of its limit nobody saw", detecting((17.0, "held"), until=14)),
+        ("an alert was not seen quiet before", detecting(*UNSEEN_BEFORE, (12.0, "held"))),
+        ("an alert was not watched long enough", detecting(until=13)),
     ],
     Verdict.FAILED: [
         ("a check deviated", passing(readings=DEVIATED)),
@@ -111,8 +116,8 @@ EACH: dict[Verdict, list[tuple[str, RunRecord]]] = {
         ("a check deviated, then the run went blind", passing(readings=DEVIATED, abort=abort("blind"))),
         ("it recovered too late", passing(recovery=LATE, readings=readings((26.5, "deviated")))),
         ("it never recovered", passing(recovery=NEVER, readings=readings((29.0, "deviated")))),
-        ("an alert did not fire", detecting((12.0, "deviated"), (17.0, "deviated"))),
-        ("an alert fired too late", detecting((12.0, "deviated"), (17.0, "held"))),
+        ("an alert did not fire", detecting()),
+        ("an alert fired too late", detecting((17.0, "held"))),
     ],
 }  # fmt: skip
 
@@ -326,10 +331,12 @@ def tolerable(mine: list[Reading], allowed: float) -> bool:
 
 def detected(record: RunRecord) -> bool:
     for alert in record.experiment.expect.alerts:
-        fires = [
-            r.at for r in record.readings if r.role == "detection" and r.name == alert.alert and r.outcome == "held"
-        ]
-        if not fires or not INJECT <= min(fires) <= INJECT + alert.fires_within:
+        mine = [r for r in record.readings if r.role == "detection" and r.name == alert.alert]
+        fires = sorted((r.at, r.at + r.took) for r in mine if r.outcome == "held")
+        if not fires or fires[0][0] < INJECT or fires[0][1] - INJECT > alert.fires_within:
+            return False
+        quiet = [r for r in mine if r.outcome == "deviated" and r.at + r.took <= INJECT]
+        if not quiet or INJECT - max(r.at + r.took for r in quiet) > 3 + 2 * usual(quiet):
             return False
     return True
 
@@ -367,6 +374,7 @@ def test_one_more_bad_reading_of_a_check_never_improves_a_verdict(
 def test_one_more_bad_reading_of_an_alert_never_makes_a_run_pass(
     record: RunRecord, at: float, outcome: Outcome
 ) -> None:
+    assume(outcome == "unknown" or at >= INJECT)  # to be quiet before the fault is what an alert should be
     more = reading(at, outcome, role="detection", name="Down")
     if judge(with_readings(record, [more])).verdict is Verdict.PASSED:
         assert judge(record).verdict is Verdict.PASSED

@@ -233,6 +233,19 @@ def test_an_alert_that_never_fires_is_waited_for_and_refuted() -> None:
     assert record.ended_at >= 17.0
 
 
+@pytest.mark.parametrize(("then", "verdict"), [("quiet", Verdict.FAILED), ("blind", Verdict.INCONCLUSIVE)])
+def test_an_alert_is_not_refuted_by_a_probe_that_hung(then: str, verdict: Verdict) -> None:
+    world = World(experiment(expect={"alerts": [{"alert": "Down", "fires_within": "30s"}]}))
+    hung = GOOD["detection"] if then == "quiet" else BLIND
+    probe = FakeProbe(lambda: hung if 4.5 < world.now < 14.0 else GOOD["detection"], bound=5.0)
+    world.probes[Key("detection", "Down")] = probe
+    world.at(4.5, lambda: setattr(probe, "took", 5.0))
+    world.at(14.0, lambda: setattr(probe, "took", 0.0))
+    judged = judge(world.run())
+    assert judged.verdict is verdict
+    assert ("10s of 30s passed without an answer" in judged.detections[0].why) is (then == "blind")
+
+
 def test_an_alert_of_a_slow_probe_is_watched_for_its_whole_time() -> None:
     world = World(experiment(expect=ALERTING))
     world.when("detection", "Down", lambda: GOOD["detection"], bound=5.0, took=2.5)

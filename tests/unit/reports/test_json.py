@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from chaoskit.domain import (
     checks,
     connection,
+    detection,
     experiment,
     history,
     plan,
@@ -34,7 +35,7 @@ DOCUMENTED: list[type[BaseModel]] = [
     Report,
     Judgement,
     results.CheckResult,
-    results.DetectionResult,
+    detection.DetectionResult,
     RunRecord,
     history.Runner,
     history.PhaseSpan,
