@@ -21,12 +21,12 @@ def missing_ticks(answers: Sequence[Reading], start: float, end: float, tick: fl
     """How many ticks between ``start`` and ``end`` passed without an answer; ``answers`` lie in between."""
     if not answers:
         return ticks(end - start, tick)
-    usual = _usual_length(answers)
+    usual_length = _took(answers)
     until, at_border, missing = start, True, 0
     for answer in sorted(answers, key=lambda r: r.at):
-        missing += _missing(answer.at - until, tick, usual if at_border else 0.0)
+        missing += _missing(answer.at - until, tick, usual_length if at_border else 0.0)
         until, at_border = max(until, answer.at + answer.took), False
-    return missing + _missing(end - until, tick, usual)
+    return missing + _missing(end - until, tick, usual_length)
 
 
 def _missing(gap: float, tick: float, under_way: float) -> int:
@@ -36,9 +36,13 @@ def _missing(gap: float, tick: float, under_way: float) -> int:
     return ticks(gap, tick) - 1
 
 
-def _usual_length(answers: Sequence[Reading]) -> float:
-    lengths = sorted(answer.took for answer in answers)
-    return lengths[(len(lengths) - 1) // 2] if lengths else 0.0
+def _took(answers: Sequence[Reading]) -> float:
+    return usual([answer.took for answer in answers])
+
+
+def usual(lengths: Sequence[float]) -> float:
+    """The usual one of some lengths of time, in seconds: the median, so that a few long ones excuse nothing."""
+    return sorted(lengths)[(len(lengths) - 1) // 2] if lengths else 0.0
 
 
 def lately(tick: float, took: float) -> float:
@@ -49,4 +53,4 @@ def lately(tick: float, took: float) -> float:
 def is_late(answers: Sequence[Reading], at: float, tick: float) -> bool:
     """Whether the last of ``answers`` is too old to tell how things are ``at`` that moment; none at all is too."""
     last = max((answer.at + answer.took for answer in answers), default=None)
-    return last is None or at - last > lately(tick, _usual_length(answers))
+    return last is None or at - last > lately(tick, _took(answers))

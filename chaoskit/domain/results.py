@@ -202,7 +202,7 @@ def judge_recovery(record: RunRecord) -> tuple[Outcome, str]:
     if took is not None and took <= recovery.limit:
         return "held", f"recovered {took:.1f}s after rollback; {limit}"
     over = recovery.started_at + recovery.limit
-    late = [r for r in record.readings if r.phase == "recovery" and r.at + r.took >= over]
+    late = [r for r in record.readings if r.phase == "recovery" and r.at >= over]
     bad = sorted({r.name for r in late if r.role == "check" and r.outcome == "deviated"})
     if bad and took is not None:
         return "deviated", f"recovered only {took:.1f}s after rollback; {limit}"

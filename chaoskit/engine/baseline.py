@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from chaoskit.domain.coverage import is_late
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.readings import Reading
 from chaoskit.engine.sampler import Key
@@ -16,8 +17,11 @@ def expected(experiment: Experiment) -> list[Key]:
     ]
 
 
-def unsteady(experiment: Experiment, readings: Sequence[Reading]) -> list[str]:
-    """Every reason of the baseline not to inject, one line for each probe that has one."""
+def unsteady(experiment: Experiment, readings: Sequence[Reading], now: float | None = None) -> list[str]:
+    """Every reason of the baseline not to inject, one line for each probe that has one.
+
+    ``now``, in run seconds, is when the injecting would begin: a probe that has been silent until then is a reason.
+    """
     found = []
     for key in expected(experiment):
         mine = [r for r in readings if r.role == key.role and r.name == key.name and r.phase == "baseline"]
@@ -26,6 +30,11 @@ def unsteady(experiment: Experiment, readings: Sequence[Reading]) -> list[str]:
             found.append(f"baseline: {key.name}: the probe gave no answer in time")
         elif bad is not None:
             found.append(f"baseline: {_told(experiment, bad)}")
+        elif now is not None and is_late(mine, now, experiment.sampling.tick):
+            age = now - max(r.at + r.took for r in mine)
+            found.append(
+                f"baseline: {key.name}: no answer from the probe for {age:.1f}s, so nobody knows how it is now"
+            )
     return found
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Container, Sequence
 
+from chaoskit.domain.coverage import lately, usual
 from chaoskit.domain.ports import Clock, Sample
 from chaoskit.engine.access import Access
 from chaoskit.engine.planner import Prepared
 
 CHUNK = 16
 _SECONDS_EACH = 10.0
-_SLACK = 1.0
 
 
 class DriftProbe:
@@ -20,7 +20,7 @@ class DriftProbe:
         self._in_force = in_force
         self._clock = clock
         self._looked: dict[int, float] = {}
-        self._round = 0.0
+        self._rounds: list[float] = []
         self.found: dict[int, str] = {}
 
     @property
@@ -35,7 +35,7 @@ class DriftProbe:
         for one in self._mine:
             if one.hit.n in self._in_force:
                 unseen = self._look(one) or unseen
-        self._round = self._clock.now() - begin
+        self._rounds.append(self._clock.now() - begin)
         if self.found:
             return Sample(holds=False, problem=self._told())
         return Sample(holds=None, problem=unseen) if unseen else Sample(holds=True)
@@ -57,7 +57,8 @@ class DriftProbe:
     def overlooked(self, tick: float) -> dict[int, str]:
         """By number, what has not been looked at lately: an effect may be gone that nobody saw going."""
         now = self._clock.now()
-        allowed = 2 * (tick + self._round) + _SLACK
+        # By a usual round: one in which a target hung would excuse the next that hangs.
+        allowed = lately(tick, usual(self._rounds))
         ages = {one.hit.n: now - self._looked.get(one.hit.n, 0.0) for one in self._mine}
         return {
             n: f"was not looked at in the last {age:.1f}s" if n in self._looked else "was never looked at again"

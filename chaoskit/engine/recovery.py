@@ -1,9 +1,11 @@
 """Watches the system come back after the rollback, and the expected alerts have their time."""
 
+from chaoskit.domain.coverage import lately
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.history import Recovery
 from chaoskit.domain.ports import Clock
 from chaoskit.engine.recorder import Recorder
+from chaoskit.engine.sampler import Key
 from chaoskit.engine.watch import Watch
 
 
@@ -25,12 +27,17 @@ class Recovering:
         self._recorder.phase("recovery", self._limit)
         self._watch.begin_recovery()
         self._recorder.recovery(Recovery(started_at=self._started, limit=self._limit))
+        while (left := self._until() - self._recorder.now()) > 0 and not self._nothing_left():
+            if abort := self._watch.until(self._clock.now() + left, armed=False, done=self._nothing_left):
+                self._recorder.aborted(abort)
+                self._cut_short()
+                return
+
+    def _until(self) -> float:
+        """When there is nothing more to wait for, in run seconds; later when probes turn out to be slow."""
         # A recovery that begins within the limit still needs its samples in a row to be seen.
         slack = (self._sampling.min_samples + 1) * self._pace()
-        deadline = self._clock.now() + max(self._limit + slack, self._alerts_until() - self._started)
-        if abort := self._watch.until(deadline, armed=False, done=self._nothing_left):
-            self._recorder.aborted(abort)
-            self._cut_short()
+        return max(self._started + self._limit + slack, self._alerts_until())
 
     def _cut_short(self) -> None:
         recovery = self._recorder.record.recovery
@@ -39,25 +46,33 @@ class Recovering:
 
     def _nothing_left(self) -> bool:
         """Note the recovery once it is seen; True when nothing is left to wait for."""
-        streaks = self._watch.streaks
-        if any(streaks.get(name, (0, 0.0))[0] < self._sampling.min_samples for name in self._checks):
+        if not all(self._holds(name) for name in self._checks):
             return self._refuted() and self._alerts_settled()
         recovery = self._recorder.record.recovery
         if recovery is not None and recovery.recovered_at is None:
-            at = max(self._started, *(since for _, since in streaks.values()))
+            at = max(self._started, *(since for _, since in self._watch.streaks.values()))
             self._recorder.recovery(recovery.model_copy(update={"recovered_at": at}))
             self._recorder.event("recovery", f"the hypothesis holds again, {at - self._started:.1f}s after rollback")
         return self._alerts_settled()
 
+    def _holds(self, name: str) -> bool:
+        """Whether a check has held some samples in a row, up to now: of one that fell silent since, nobody knows."""
+        count, _ = self._watch.streaks.get(name, (0, 0.0))
+        last = self._watch.latest.get(Key("check", name))
+        if last is None or count < self._sampling.min_samples:
+            return False
+        return self._recorder.now() - (last.at + last.took) <= lately(self._sampling.tick, last.took)
+
     def _refuted(self) -> bool:
-        """Whether a check was seen to deviate after the time to recover was over."""
+        """Whether a sample that was taken when the time to recover was over shows a check that deviates."""
         over = self._started + self._limit
         last = [reading for key, reading in self._watch.latest.items() if key.role == "check"]
-        return any(reading.outcome == "deviated" and reading.at + reading.took >= over for reading in last)
+        return any(reading.outcome == "deviated" and reading.at >= over for reading in last)
 
     def _pace(self) -> float:
-        """Seconds from one sample to the next at most, by the slowest probe as it was seen last."""
-        return self._sampling.tick + max((reading.took for reading in self._watch.latest.values()), default=0.0)
+        """Seconds from one sample to the next at most, by the slowest one since the rollback, or right before it."""
+        since = [r for r in self._recorder.readings if r.at + r.took >= self._started]
+        return self._sampling.tick + max((r.took for r in (*self._watch.latest.values(), *since)), default=0.0)
 
     def _alerts_until(self) -> float:
         """When the last expected alert has had its time, in run seconds."""

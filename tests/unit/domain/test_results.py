@@ -256,6 +256,13 @@ def test_recovery_seen_too_late_is_refuted_only_when_it_was_seen_to_be_missing_b
     assert recovered(27.0) == "unknown"
 
 
+def test_a_sample_from_before_the_limit_that_ended_after_it_refutes_no_recovery() -> None:
+    slow = [*readings((24.0, "deviated")), reading(25.5, "deviated", took=2.0)]
+    for at in (27.0, None):
+        seen = Recovery(started_at=RECOVERY, limit=5.0, recovered_at=at)
+        assert judge_recovery(passing(recovery=seen, readings=slow))[0] == "unknown"
+
+
 def test_no_recovery_is_refuted_only_when_a_check_still_deviated_at_the_limit() -> None:
     assert recovered(None, (28.0, "deviated"), (29.0, "held")) == "deviated"
     assert recovered(None, (24.0, "deviated"), (29.0, "unknown")) == "unknown"

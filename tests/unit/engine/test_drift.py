@@ -109,6 +109,17 @@ def test_a_round_that_takes_long_is_given_its_time() -> None:
     assert set(watching.overlooked(1.0)) == {1}
 
 
+def test_a_round_that_hung_does_not_excuse_the_next_one() -> None:
+    world = World()
+    watching = probe(world, {1})
+    for _ in range(3):
+        watching.sample()
+    world.one.before["drift"] = lambda: world.clock.wait(9.0)
+    watching.sample()
+    world.clock.wait(4.0)
+    assert watching.overlooked(1.0) == {1: "was not looked at in the last 4.0s"}
+
+
 def test_what_is_undone_is_not_overlooked() -> None:
     world = World(machines=2)
     assert set(probe(world, {2}).overlooked(1.0)) == {2}

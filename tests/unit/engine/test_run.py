@@ -159,6 +159,31 @@ def test_a_system_that_comes_back_too_late_fails_the_run() -> None:
     assert judge(world.run()).verdict is Verdict.FAILED
 
 
+@pytest.mark.parametrize(("then", "verdict"), [("held", Verdict.PASSED), ("blind", Verdict.INCONCLUSIVE)])
+def test_a_check_that_fell_silent_is_not_taken_for_recovered(then: str, verdict: Verdict) -> None:
+    """It held at first, when another did not yet; whether both ever held at once is not known."""
+    world = World(experiment(steady_state=[check("up"), check("slow")], expect={"recover_within": "9s"}))
+    world.when("check", "slow", lambda: BAD["check"] if 7.0 < world.now < 12.0 else GOOD["check"])
+    probe = FakeProbe(lambda: BLIND if then == "blind" and 10.5 < world.now < 19.0 else GOOD["check"], bound=9.0)
+    world.probes[Key("check", "up")] = probe
+    world.at(10.5, lambda: setattr(probe, "took", 9.0))
+    world.at(19.0, lambda: setattr(probe, "took", 0.0))
+    judged = judge(world.run())
+    assert judged.verdict is verdict
+    assert judged.time_to_recover == pytest.approx(5.0 if then == "held" else 13.0)
+
+
+def test_a_request_from_before_the_limit_that_failed_after_it_refutes_no_recovery() -> None:
+    world = World(experiment(expect={"recover_within": "5s"}))
+    probe = FakeProbe(lambda: BAD["check"] if 7.0 < world.now < 11.5 else GOOD["check"], bound=5.0)
+    world.probes[Key("check", "up")] = probe
+    world.at(10.5, lambda: setattr(probe, "took", 4.5))
+    world.at(12.0, lambda: setattr(probe, "took", 0.0))
+    judged = judge(world.run())
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert "not known to be later" in judged.recovery_why
+
+
 def test_a_slow_probe_still_shows_a_recovery_that_began_in_time() -> None:
     world = World(experiment(expect={"recover_within": "3s"}, faults=[step(duration="20s")]))
     world.when("check", "up", lambda: GOOD["check"], bound=5.0, took=2.5)
