@@ -121,7 +121,10 @@ def _hint(pick: PickValue) -> str:
 
 
 class Radius(Value):
-    """The blast radius of one group as numbers: what the sentence in the plan is made of."""
+    """The blast radius of one group as numbers: what the sentence in the plan is made of.
+
+    What is touched counts by whichever group it was chosen; ``shared_with`` names the others by which some was.
+    """
 
     group: str
     matched: int
@@ -129,17 +132,21 @@ class Radius(Value):
     healthy: int
     healthy_left: int
     allowed_by_percent: int | None = None
+    shared_with: tuple[str, ...] = ()
 
 
 def measure(
     radius: BlastRadius, selections: Mapping[str, Selection], hit: Mapping[str, Sequence[TargetRef]]
 ) -> tuple[Radius, ...]:
-    """The arithmetic of the blast radius for each group that is hit."""
-    return tuple(_measure_one(radius, selections[group], refs) for group, refs in hit.items())
+    """The arithmetic of the blast radius for each group that is hit, be it by way of another that overlaps it."""
+    by_group = {group: {ref.id for ref in refs} for group, refs in hit.items()}
+    measured = (_measure_one(radius, selection, by_group) for selection in selections.values())
+    return tuple(one for one in measured if one.touched or one.group in hit)
 
 
-def _measure_one(radius: BlastRadius, selection: Selection, refs: Sequence[TargetRef]) -> Radius:
-    touched = {ref.id for ref in refs}
+def _measure_one(radius: BlastRadius, selection: Selection, by_group: Mapping[str, set[str]]) -> Radius:
+    matched = {ref.id for ref in selection.matched}
+    touched = matched & set().union(*by_group.values())
     healthy = [ref for ref in selection.matched if ref.healthy]
     percent = radius.max_percent
     return Radius(
@@ -149,6 +156,7 @@ def _measure_one(radius: BlastRadius, selection: Selection, refs: Sequence[Targe
         healthy=len(healthy),
         healthy_left=sum(ref.id not in touched for ref in healthy),
         allowed_by_percent=None if percent is None else share(percent, len(selection.matched)),
+        shared_with=tuple(sorted(g for g, ids in by_group.items() if g != selection.group and ids & matched)),
     )
 
 
@@ -161,12 +169,17 @@ def excesses(radius: BlastRadius, measured: Sequence[Radius], distinct: int) -> 
         allowed = one.allowed_by_percent
         if allowed is not None and one.touched > allowed:
             found.append(
-                f"blast radius: {one.touched} of {one.matched} in {one.group!r} would be touched; "
+                f"blast radius: {one.touched} of {one.matched} in {one.group!r} would be touched{_also(one)}; "
                 f"max_percent {format_percent(radius.max_percent or Decimal(0))} of {one.matched} allows {allowed}"
             )
         if radius.min_healthy is not None and one.healthy_left < radius.min_healthy:
             found.append(
-                f"blast radius: {one.healthy_left} healthy would be left in {one.group!r} "
+                f"blast radius: {one.healthy_left} healthy would be left in {one.group!r}{_also(one)} "
                 f"({one.healthy} of {one.matched} are healthy now); min_healthy asks for {radius.min_healthy}"
             )
     return found
+
+
+def _also(one: Radius) -> str:
+    """Why more is touched than a group's own faults ask for."""
+    return f", by way of {', '.join(map(repr, one.shared_with))} too" if one.shared_with else ""

@@ -4,7 +4,7 @@ from chaoskit.domain.humane import humane_seconds
 from chaoskit.domain.plan import AbortLatency, Plan
 from chaoskit.domain.quantities import format_percent
 from chaoskit.domain.selection import Radius
-from chaoskit.reports.wording import plural
+from chaoskit.reports.wording import listed, plural
 
 
 def radius_sentences(plan: Plan) -> tuple[str, ...]:
@@ -22,6 +22,7 @@ def radius_sentences(plan: Plan) -> tuple[str, ...]:
 def _share(plan: Plan, one: Radius) -> str:
     percent = plan.experiment.blast_radius.max_percent
     hit = f"{one.group}: {one.touched} of {plural(one.matched, 'matched target')} in the blast radius"
+    hit += f", by way of {listed(one.shared_with)} too" if one.shared_with else ""
     if percent is None or one.allowed_by_percent is None:
         return f"{hit}; no max_percent is set."
     return f"{hit}; max_percent {format_percent(percent)} of {one.matched} allows {one.allowed_by_percent}."

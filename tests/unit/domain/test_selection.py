@@ -228,22 +228,44 @@ RADII = st.builds(
 )
 
 
-@given(RADII, REFS, REFS, PICKS, PICKS, SEEDS)
+TIGHT = st.builds(
+    BlastRadius,
+    max_targets=st.just(12),
+    max_percent=st.none() | st.sampled_from(["25%", "34%", "50%"]),
+    min_healthy=st.none() | st.integers(1, 4),
+)
+
+
+@given(RADII | TIGHT, REFS, st.data(), PICKS | st.just(1), PICKS | st.just(1), SEEDS)
 def test_what_no_excess_is_found_in_is_within_every_limit(
-    radius: BlastRadius, web: list[TargetRef], db: list[TargetRef], pick: Any, other: Any, seed: str
+    radius: BlastRadius, refs: list[TargetRef], data: st.DataObject, pick: Any, other: Any, seed: str
 ) -> None:
-    selections = {"web": group(*web), "db": group(*db)}
-    hit = {"web": choose(step(pick), selections["web"], seed), "db": choose(step(other), selections["db"], seed)}
+    """Whatever the groups share: a target that one of them hits is hit in the others too."""
+    some = st.just(refs) | (st.lists(st.sampled_from(refs), unique_by=lambda one: one.id) if refs else st.just([]))
+    selections = {name: sort_out(name, data.draw(some), None, Protection()) for name in ("web", "db")}
+    hit = {"web": choose(step(pick), selections["web"], seed), "db": choose(step(other), selections["db"], seed + "/")}
     touched = {target.id for refs in hit.values() for target in refs}
     if excesses(radius, measure(radius, selections, hit), len(touched)):
         return
     assert len(touched) <= radius.max_targets
-    for name, refs in hit.items():
-        matched = selections[name].matched
+    for selection in selections.values():
+        gone = [one for one in selection.matched if one.id in touched]
         if radius.max_percent is not None:
-            assert Fraction(len(refs)) <= Fraction(radius.max_percent) * len(matched) / 100
+            assert Fraction(len(gone)) <= Fraction(radius.max_percent) * len(selection.matched) / 100
         if radius.min_healthy is not None:
-            assert sum(one.healthy and one not in refs for one in matched) >= radius.min_healthy
+            left = [one for one in selection.matched if one.healthy and one.id not in touched]
+            assert len(left) >= radius.min_healthy
+
+
+@given(REFS, REFS, PICKS, PICKS, SEEDS)
+def test_groups_that_share_nothing_are_measured_each_by_itself(
+    web: list[TargetRef], db: list[TargetRef], pick: Any, other: Any, seed: str
+) -> None:
+    radius = BlastRadius.model_validate({"max_percent": "34%", "min_healthy": 2})
+    selections = {"web": group(*web), "db": sort_out("db", db, None, Protection())}
+    hit = {"web": choose(step(pick), selections["web"], seed), "db": choose(step(other), selections["db"], seed)}
+    alone = [*measure(radius, selections, {"web": hit["web"]}), *measure(radius, selections, {"db": hit["db"]})]
+    assert list(measure(radius, selections, hit)) == alone
 
 
 def test_every_limit_that_is_exceeded_is_named_with_its_numbers() -> None:
@@ -263,3 +285,43 @@ def test_a_target_hit_twice_counts_once() -> None:
     [measured] = measure(radius, {"web": group(*refs)}, {"web": [refs[0], refs[0]]})
     assert measured.touched == 1
     assert excesses(radius, [measured], 1) == []
+
+
+OVERLAPPING = {
+    "a": sort_out("a", [ref("web-1"), ref("web-2"), ref("web-3")], None, Protection()),
+    "b": sort_out("b", [ref("web-1"), ref("web-2"), ref("web-3")], None, Protection()),
+}
+
+
+def test_what_one_group_hits_is_hit_in_every_group_that_matches_it_too() -> None:
+    radius = BlastRadius.model_validate({"max_targets": 2, "max_percent": "34%", "min_healthy": 2})
+    measured = measure(radius, OVERLAPPING, {"a": [ref("web-1")], "b": [ref("web-2")]})
+    assert [(one.group, one.touched, one.healthy_left, one.shared_with) for one in measured] == [
+        ("a", 2, 1, ("b",)),
+        ("b", 2, 1, ("a",)),
+    ]
+    assert excesses(radius, measured, 2) == [
+        "blast radius: 2 of 3 in 'a' would be touched, by way of 'b' too; max_percent 34% of 3 allows 1",
+        (
+            "blast radius: 1 healthy would be left in 'a', by way of 'b' too "
+            "(3 of 3 are healthy now); min_healthy asks for 2"
+        ),
+        "blast radius: 2 of 3 in 'b' would be touched, by way of 'a' too; max_percent 34% of 3 allows 1",
+        (
+            "blast radius: 1 healthy would be left in 'b', by way of 'a' too "
+            "(3 of 3 are healthy now); min_healthy asks for 2"
+        ),
+    ]
+
+
+def test_a_target_that_two_groups_hit_counts_once_in_each() -> None:
+    radius = BlastRadius.model_validate({"max_percent": "34%", "min_healthy": 2})
+    measured = measure(radius, OVERLAPPING, {"a": [ref("web-1")], "b": [ref("web-1")]})
+    assert [one.touched for one in measured] == [1, 1]
+    assert excesses(radius, measured, 1) == []
+
+
+def test_a_group_that_is_only_hit_by_way_of_another_is_measured_too() -> None:
+    radius = BlastRadius.model_validate({"min_healthy": 3})
+    measured = measure(radius, OVERLAPPING, {"a": [ref("web-1")]})
+    assert [one.group for one in measured] == ["a", "b"]

@@ -112,3 +112,22 @@ def test_the_predicted_rollback_counts_the_turns_and_the_injections_of_one_targe
 ) -> None:
     world = World(experiment(faults=[step(pick="all")] * steps), machines=machines)
     assert plan(world).latency.revert == pytest.approx(revert)
+
+
+def test_groups_that_overlap_do_not_widen_the_blast_radius() -> None:
+    """Two groups with other criteria that match the same three machines; each is hit once."""
+    world = World(
+        experiment(
+            targets={"a": {"local": {"name": "web"}}, "b": {"local": {"name": "web", "port": 80}}},
+            faults=[step("a"), step("b")],
+            blast_radius={"max_targets": 2, "max_percent": "34%", "min_healthy": 2},
+        ),
+        machines=3,
+    )
+    different = [made for seed in "abcdef" if (made := plan(world, seed=seed)).distinct == 2]
+    assert different
+    for made in different:
+        assert len(made.blocked) == 4
+        assert "2 of 3 in 'a' would be touched, by way of 'b' too" in made.blocked[0]
+    same = next(made for seed in "abcdefghij" if (made := plan(world, seed=seed)).distinct == 1)
+    assert same.blocked == ()

@@ -95,6 +95,12 @@ def a_plan(**changes: object) -> Plan:
     return found.model_copy(update=changes)
 
 
+def test_a_plan_says_by_way_of_which_other_groups_more_is_touched() -> None:
+    [one] = a_plan().radius
+    told = plan_text(a_plan(radius=(one.model_copy(update={"touched": 2, "shared_with": ("api", "edge")}),)))
+    assert "web: 2 of 3 matched targets in the blast radius, by way of api and edge too; max_percent" in told
+
+
 def test_a_plan_is_told_in_full() -> None:
     readings = factory.readings()[:2]
     assert plan_text(a_plan(), readings) == "\n".join(
