@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue, field_validator, model_valida
 from chaoskit.domain.checks import AbortCondition, Check, ExpectedAlert
 from chaoskit.domain.connection import Prometheus
 from chaoskit.domain.picking import Pick
-from chaoskit.domain.quantities import Duration, Percent, PositiveDuration, Value
+from chaoskit.domain.quantities import Duration, Percent, PositiveDuration, Value, format_percent
 from chaoskit.domain.targeting import TargetSpec
 from chaoskit.domain.texts import HttpUrl, Line, Slug
 
@@ -61,13 +61,29 @@ class FaultStep(Value):
 class BlastRadius(Value):
     """The limits of what one run may touch; exceeding any of them blocks the run.
 
-    ``max_percent`` is of the containers or processes that a target group matched, rounded down.
+    ``max_percent`` is of the containers or processes that a target group matched, rounded down, but never to less
+    than ``max_percent_min``.
     """
 
     max_targets: Annotated[int, Field(strict=True, ge=1)] = 1
     max_percent: Percent | None = None
+    max_percent_min: Annotated[int, Field(strict=True, ge=1)] | None = None
     min_healthy: Annotated[int, Field(strict=True, ge=0)] | None = None
     require_label: str | None = Field(default=None, pattern=r"^[^=\s]+(=.*)?$", examples=["chaoskit.allow=true"])
+
+    @model_validator(mode="after")
+    def _minimum_of_a_share(self) -> "BlastRadius":
+        if self.max_percent_min is not None and self.max_percent is None:
+            raise ValueError("max_percent_min belongs to max_percent; add for example max_percent: 34%, or remove it")
+        return self
+
+    @property
+    def largest_share(self) -> str:
+        """``max_percent`` in words: ``34%``, or ``34% (at least 1)``; empty when it is not set."""
+        if self.max_percent is None:
+            return ""
+        least = "" if self.max_percent_min is None else f" (at least {self.max_percent_min})"
+        return f"{format_percent(self.max_percent)}{least}"
 
 
 class Sampling(Value):

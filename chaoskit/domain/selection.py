@@ -67,16 +67,16 @@ def sort_out(group: str, matched: Sequence[TargetRef], require_label: str | None
     )
 
 
-def share(percent: Decimal, of: int) -> int:
-    """``percent`` of ``of`` targets, rounded down, exactly."""
+def share(percent: Decimal, of: int, least: int | None = None) -> int:
+    """``percent`` of ``of`` targets, rounded down, exactly; never less than ``least``, where that is given."""
     parts, whole = percent.as_integer_ratio()
-    return parts * of // (whole * 100)
+    return max(parts * of // (whole * 100), least or 0)
 
 
 def how_many(pick: PickValue, pick_min: int | None, matched: int, eligible: Sequence[TargetRef]) -> int:
     """The number of targets that ``pick`` asks for; a share is of everything the group matched."""
     if isinstance(pick, Decimal):
-        return max(share(pick, matched), pick_min or 0)
+        return share(pick, matched, pick_min)
     if isinstance(pick, int):
         return pick
     if isinstance(pick, str):
@@ -155,7 +155,7 @@ def _measure_one(radius: BlastRadius, selection: Selection, by_group: Mapping[st
         touched=len(touched),
         healthy=len(healthy),
         healthy_left=sum(ref.id not in touched for ref in healthy),
-        allowed_by_percent=None if percent is None else share(percent, len(selection.matched)),
+        allowed_by_percent=None if percent is None else share(percent, len(matched), radius.max_percent_min),
         shared_with=tuple(sorted(g for g, ids in by_group.items() if g != selection.group and ids & matched)),
     )
 
@@ -170,7 +170,8 @@ def excesses(radius: BlastRadius, measured: Sequence[Radius], distinct: int) -> 
         if allowed is not None and one.touched > allowed:
             found.append(
                 f"blast radius: {one.touched} of {one.matched} in {one.group!r} would be touched{_also(one)}; "
-                f"max_percent {format_percent(radius.max_percent or Decimal(0))} of {one.matched} allows {allowed}"
+                f"max_percent {radius.largest_share} of {one.matched} allows {allowed}"
+                f"{'' if allowed else '; add max_percent_min: 1 if one is always meant'}"
             )
         if radius.min_healthy is not None and one.healthy_left < radius.min_healthy:
             found.append(

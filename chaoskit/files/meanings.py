@@ -154,6 +154,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "BlastRadius": {
         "max_targets": ("1", "The most targets one run may touch, over all groups."),
         "max_percent": ("34%", "The largest share of any group, rounded down."),
+        "max_percent_min": ("1", "The fewest targets that max_percent may come to."),
         "min_healthy": ("2", "How many healthy targets must be left in each group that is hit."),
         "require_label": ("chaoskit.allow=true", "Only targets with this label may be touched."),
     },

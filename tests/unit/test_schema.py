@@ -143,6 +143,7 @@ BAD: list[tuple[tuple[str | int, ...], object]] = [
     (("faults", 0, "duration"), 60),
     (("faults", 0, "grace"), "1s"),
     (("blast_radius", "max_percent"), 34),
+    (("blast_radius", "max_percent_min"), 0),
     (("blast_radius", "max_targets"), 0),
     (("abort_when", 0, "below"), 1),
     (("abort_when", 3, "above"), "x"),

@@ -2,7 +2,6 @@
 
 from chaoskit.domain.humane import humane_seconds
 from chaoskit.domain.plan import AbortLatency, Plan
-from chaoskit.domain.quantities import format_percent
 from chaoskit.domain.selection import Radius
 from chaoskit.reports.wording import listed, plural
 
@@ -20,12 +19,12 @@ def radius_sentences(plan: Plan) -> tuple[str, ...]:
 
 
 def _share(plan: Plan, one: Radius) -> str:
-    percent = plan.experiment.blast_radius.max_percent
+    limit = plan.experiment.blast_radius.largest_share
     hit = f"{one.group}: {one.touched} of {plural(one.matched, 'matched target')} in the blast radius"
     hit += f", by way of {listed(one.shared_with)} too" if one.shared_with else ""
-    if percent is None or one.allowed_by_percent is None:
+    if not limit:
         return f"{hit}; no max_percent is set."
-    return f"{hit}; max_percent {format_percent(percent)} of {one.matched} allows {one.allowed_by_percent}."
+    return f"{hit}; max_percent {limit} of {one.matched} allows {one.allowed_by_percent}."
 
 
 def _healthy(plan: Plan, one: Radius) -> str:

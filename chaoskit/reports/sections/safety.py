@@ -7,7 +7,7 @@ from chaoskit.domain.history import InjectionRecord
 from chaoskit.domain.humane import NONE, humane_seconds
 from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import TargetRef
-from chaoskit.domain.quantities import format_duration, format_percent
+from chaoskit.domain.quantities import format_duration
 from chaoskit.reports.document import Block, Bullets, Callout, Cell, Code, Facts, Section, Table, Text
 from chaoskit.reports.sections.arithmetic import latency_parts, latency_sentence, radius_sentences
 from chaoskit.reports.sections.pictures import abort_charts
@@ -58,13 +58,12 @@ def blast_radius(view: View) -> Section:
 
 def _declared(view: View) -> Facts:
     limits, experiment = view.record.experiment.blast_radius, view.record.experiment
-    percent = "not set" if limits.max_percent is None else format_percent(limits.max_percent)
     asked = "; ".join(f"{step.kind} on {picked(step)}" for step in experiment.faults)
     return Facts(
         (
             ("Asked for", Cell(asked)),
             ("max_targets", Cell(str(limits.max_targets), "number")),
-            ("max_percent", Cell(percent, "number")),
+            ("max_percent", Cell(limits.largest_share or "not set", "number")),
             ("min_healthy", Cell("not set" if limits.min_healthy is None else str(limits.min_healthy), "number")),
             ("require_label", Cell(limits.require_label, "code") if limits.require_label else Cell("not set")),
             ("Seed of the choice", Cell(view.record.seed, "code")),

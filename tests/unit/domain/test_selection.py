@@ -144,6 +144,11 @@ def test_a_share_is_never_rounded_up(percent: str, of: int, count: int) -> None:
     assert share(Decimal(percent), of) == count
 
 
+@given(PERCENTS, st.integers(0, 100), st.integers(1, 100))
+def test_a_share_with_a_minimum_is_never_less_and_otherwise_the_same(percent: Decimal, of: int, least: int) -> None:
+    assert share(percent, of, least) == max(share(percent, of), least)
+
+
 @pytest.mark.parametrize(
     ("pick", "pick_min", "count"),
     [
@@ -276,6 +281,25 @@ def test_every_limit_that_is_exceeded_is_named_with_its_numbers() -> None:
         "blast radius: 2 targets would be touched; max_targets allows 1",
         "blast radius: 2 of 3 in 'web' would be touched; max_percent 34% of 3 allows 1",
         "blast radius: 0 healthy would be left in 'web' (2 of 3 are healthy now); min_healthy asks for 2",
+    ]
+
+
+def test_a_share_that_allows_nothing_says_how_to_allow_one() -> None:
+    refs = [ref("a"), ref("b")]
+    strict = BlastRadius.model_validate({"max_percent": "34%"})
+    lenient = BlastRadius.model_validate({"max_percent": "34%", "max_percent_min": 1})
+    [measured] = measure(strict, {"web": group(*refs)}, {"web": refs[:1]})
+    assert excesses(strict, [measured], 1) == [
+        (
+            "blast radius: 1 of 2 in 'web' would be touched; max_percent 34% of 2 allows 0; "
+            "add max_percent_min: 1 if one is always meant"
+        )
+    ]
+    [measured] = measure(lenient, {"web": group(*refs)}, {"web": refs[:1]})
+    assert excesses(lenient, [measured], 1) == []
+    [measured] = measure(lenient, {"web": group(*refs)}, {"web": refs})
+    assert excesses(lenient, [measured], 1) == [
+        "blast radius: 2 of 2 in 'web' would be touched; max_percent 34% (at least 1) of 2 allows 1"
     ]
 
 

@@ -143,7 +143,7 @@ REPLACED: list[tuple[str, str, list[str]]] = [
         [
             (
                 "f:24:16: blast_radius.zone: is not a key that is known here; "
-                "known are max_targets, max_percent, min_healthy, require_label"
+                "known are max_targets, max_percent, max_percent_min, min_healthy, require_label"
             )
         ],
     ),
@@ -352,6 +352,16 @@ REPLACED: list[tuple[str, str, list[str]]] = [
         "max_percent: 34%",
         "max_percent: 34",
         ["f:24:45: blast_radius.max_percent: a percentage needs its sign; write 34%"],
+    ),
+    (
+        "max_percent: 34%",
+        "max_percent_min: 1",
+        [
+            (
+                "f:24:15: blast_radius: max_percent_min belongs to max_percent; "
+                "add for example max_percent: 34%, or remove it"
+            )
+        ],
     ),
     # variables
     (
