@@ -8,7 +8,7 @@ from typing import Literal
 
 from chaoskit.domain.experiment import Experiment
 from chaoskit.domain.plan import Plan
-from chaoskit.domain.ports import Effect
+from chaoskit.domain.ports import NOT_AS_BEFORE, Effect
 from chaoskit.domain.quantities import Value
 from chaoskit.domain.readings import Reading
 
@@ -48,7 +48,8 @@ class Event(Value):
 class InjectionRecord(Value):
     """The life of one injection, from intended to proven restored.
 
-    ``restored_at`` is set only after an independent read-back found no residue. ``note`` says how it was restored.
+    ``restored_at`` is set only after an independent read-back found no residue. ``note`` says how it was restored, and
+    what came back :attr:`different` all the same.
     """
 
     n: int
@@ -72,6 +73,11 @@ class InjectionRecord(Value):
     attempts: int = 0
     note: str = ""
     residue: tuple[str, ...] = ()
+
+    @property
+    def different(self) -> str:
+        """What is restored but not as before, in words: what an engine gave anew, such as a dynamic address."""
+        return self.note.partition(NOT_AS_BEFORE)[2]
 
 
 AbortCause = Literal["condition", "blind", "halt", "drift", "lease"]

@@ -29,6 +29,7 @@ from chaoskit.domain.quantities import Value
 from chaoskit.domain.targeting import TargetSpec
 
 __all__ = [
+    "NOT_AS_BEFORE",
     "Capability",
     "Clock",
     "Completed",
@@ -76,6 +77,10 @@ class TargetRef(Value):
     exclusion: str = ""
 
 
+NOT_AS_BEFORE = "; not as before: "
+"""Stands in the words of :meth:`Injection.revert` before what came back different, though it counts as restored."""
+
+
 class Effect(Value):
     """Whether the fault bit: ``bit`` is None when that could not be told. Requested against measured, in words."""
 
@@ -114,7 +119,10 @@ class Injection(Value, ABC):
 
     @abstractmethod
     def revert(self, target: Target) -> str:
-        """Undo it; idempotent, harmless if never or half injected. Returns what was done, in words."""
+        """Undo it; idempotent, harmless if never or half injected. Returns what was done, in words.
+
+        What could not be kept (an address that the engine chose anew) is told after :data:`NOT_AS_BEFORE`.
+        """
 
     @abstractmethod
     def verify(self, target: Target) -> Residue:

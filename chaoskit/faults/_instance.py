@@ -8,6 +8,7 @@ from pydantic import Field
 
 from chaoskit.domain.errors import TargetGone, Unsupported
 from chaoskit.domain.ports import (
+    NOT_AS_BEFORE,
     Effect,
     Handle,
     Injection,
@@ -149,14 +150,13 @@ def bring_back(instance: Lifecycle, before: InstanceState, in_flight: float) -> 
 
 
 def renewed(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What the engine gave anew and different: ``host port of 80/tcp is 32775, was 32774``."""
-    changes = (f"{what} is {now[what]}, was {was}" for what, was in before.items() if now.get(what, was) != was)
-    return ", ".join(changes)
+    """What the engine gave anew and different: ``; not as before: host port of 80/tcp is 32775, was 32774``."""
+    changes = [f"{what} is {now[what]}, was {was}" for what, was in before.items() if now.get(what, was) != was]
+    return f"{NOT_AS_BEFORE}{', '.join(changes)}" if changes else ""
 
 
 def _told(done: str, before: InstanceState, now: InstanceState) -> str:
-    changes = renewed(before.dynamic, now.dynamic)
-    return f"{done}; {changes}" if changes else done
+    return f"{done}{renewed(before.dynamic, now.dynamic)}"
 
 
 def _by_whom(before: InstanceState, now: InstanceState) -> str:

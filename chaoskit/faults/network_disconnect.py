@@ -50,11 +50,11 @@ class DisconnectInjection(Injection):
         lost = [end for end in self.endpoints if endpoint_residue(end, instance.endpoints())]
         for end in lost:
             instance.connect(end)
-        if not lost:
-            return "was attached as before; nothing to undo"
-        done = f"attached again by chaoskit to {', '.join(end.network for end in lost)}"
+        # Told also when nothing is left to do: an attempt before this one may have attached it, and said nothing.
         changes = renewed(self.before.dynamic, lifecycle(target).state().dynamic)
-        return f"{done}; {changes}" if changes else done
+        if lost:
+            return f"attached again by chaoskit to {', '.join(end.network for end in lost)}{changes}"
+        return f"was attached again already{changes}" if changes else "was attached as before; nothing to undo"
 
     def verify(self, target: Target) -> Residue:
         """The instance runs, and every attachment is as before; other attachments are nobody's business."""

@@ -20,7 +20,7 @@ WIDTH = 110
 REASON_WIDTH = 400
 """A reason may hold a command to type, which must be whole."""
 _NAME_WIDTH = 24
-_MOST_REASONS, _MOST_RESIDUE = 5, 14
+_MOST_REASONS, _MOST_RESIDUE, _MOST_DIFFERENT = 5, 14, 3
 
 
 def summary(record: RunRecord, judgement: Judgement) -> str:
@@ -33,7 +33,8 @@ def summary(record: RunRecord, judgement: Judgement) -> str:
         seen.judgement.headline,
         *_some(reasons, 2 if left else _MOST_REASONS, "reason"),
     ]
-    tail = [_times(seen), _proof(seen), *_some(left, _MOST_RESIDUE, "line")]
+    different = _different(seen.record.injections)
+    tail = [_times(seen), _proof(seen), *_some(different, _MOST_DIFFERENT, "line"), *_some(left, _MOST_RESIDUE, "line")]
     checks = [] if seen.blocked else [*_checks(seen)]
     lines = [*head, *_some(checks, MOST_LINES - len(head) - len(tail), "check"), *tail]
     return "\n".join(_flat(line) for line in lines)
@@ -84,8 +85,18 @@ def _proof(seen: View) -> str:
     if not injected:
         return "Rollback: nothing was injected"
     if restored == injected:
-        return f"Rollback verified {restored}/{injected}: every target read back as before"
+        back = "but not all is as before:" if _different(seen.record.injections) else "every target read back as before"
+        return f"Rollback verified {restored}/{injected}: {back}"
     return f"Rollback NOT verified, {restored}/{injected} restored; run chaoskit rollback, or by hand:"
+
+
+def _different(injections: Sequence[InjectionRecord]) -> list[str]:
+    """What is restored, and yet not as before: whoever relies on it must know."""
+    return [
+        f"  {clip(f'#{one.n} {one.kind} on {one.target}: {one.different}', WIDTH)}"
+        for one in injections
+        if one.different
+    ]
 
 
 def _left(injections: Sequence[InjectionRecord]) -> list[str]:

@@ -109,5 +109,8 @@ def _rollback(view: View) -> Figure:
     if not injected:
         return Figure("Rollback verified", NONE, NOTHING_INJECTED)
     left = injected - restored
+    different = sum(bool(one.different) for one in view.record.injections)
     hint = f"{plural(left, 'injection')} not restored" if left else "every target read back as before"
+    if different and not left:
+        hint = f"{plural(different, 'target')} restored, but not all as before"
     return Figure("Rollback verified", f"{restored}/{injected}", hint, bad=left > 0)

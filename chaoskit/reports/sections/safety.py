@@ -1,6 +1,6 @@
 """The safety record: the blast radius, what was touched, the proof of the rollback, and how fast an abort is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from chaoskit.domain.checks import AbortCondition
 from chaoskit.domain.history import InjectionRecord
@@ -14,6 +14,7 @@ from chaoskit.reports.sections.pictures import abort_charts
 from chaoskit.reports.view import View
 from chaoskit.reports.wording import labels, offset, oneline, picked, plural, watched
 
+_MOST_DIFFERENT = 20
 _NO_UNDO = "rollback was not completed"
 
 
@@ -170,7 +171,15 @@ def rollback(view: View) -> Section:
     columns = ("Injection", "Done", "Undone by, and what restored means", "Rollback began", "Verified", "Result")
     rows = tuple(_rollback_row(view, one) for one in injections)
     table = Table("Rollback of each injection", columns, rows)
-    return Section("rollback", "Rollback", (Text(intro), table))
+    return Section("rollback", "Rollback", (Text(intro), *_different(injections), table))
+
+
+def _different(injections: Sequence[InjectionRecord]) -> tuple[Callout, ...]:
+    """What is restored, and yet not as before: whoever relies on it must know."""
+    found = [f"{one.target} ({one.kind}): {oneline(one.different)}" for one in injections if one.different]
+    more = [f"and {plural(len(found) - _MOST_DIFFERENT, 'more injection')}, in the table"]
+    told = found if len(found) <= _MOST_DIFFERENT else found[:_MOST_DIFFERENT] + more
+    return (Callout("warn", "Restored, but not all as before", (Bullets(tuple(told)),)),) if told else ()
 
 
 def _rollback_row(view: View, one: InjectionRecord) -> tuple[Cell, ...]:

@@ -177,7 +177,11 @@ def test_a_host_port_that_the_engine_chose_may_change_and_the_note_says_so(place
         was = inspect(made)["NetworkSettings"]["Ports"][port][0]["HostPort"]
         injection, note = kill_and_revert(target)
         now = inspect(made)["NetworkSettings"]["Ports"][port][0]["HostPort"]
-        told = "started by chaoskit" if now == was else f"started by chaoskit; host port of {port} is {now}, was {was}"
+        told = (
+            "started by chaoskit"
+            if now == was
+            else f"started by chaoskit; not as before: host port of {port} is {now}, was {was}"
+        )
         assert note == told
         assert injection.verify(target) == ()
 
@@ -190,9 +194,11 @@ def test_an_address_that_somebody_took_meanwhile_is_told_and_not_pinned(target: 
         note = injection.revert(target)
         now = inspect(web)["NetworkSettings"]["Networks"][place.plain]
         assert now["IPAddress"] != was
-        assert note.endswith(f"address on {place.plain} is {now['IPAddress']}, was {was}")
+        assert note.endswith(f"; not as before: address on {place.plain} is {now['IPAddress']}, was {was}")
         assert not now["IPAMConfig"]
         assert injection.verify(target) == ()
+        changed = f"address on {place.plain} is {now['IPAddress']}, was {was}"
+        assert injection.revert(target) == f"was attached again already; not as before: {changed}"
         assert answers(now["IPAddress"])
 
 

@@ -132,7 +132,8 @@ def test_a_network_that_is_missing_is_residue_and_one_more_is_not() -> None:
 def test_only_what_the_engine_gave_anew_and_different_is_told() -> None:
     before = {"host port of 80/tcp": "32774", "address on front": "172.19.0.2", "address on back": "10.0.0.2"}
     now = {"host port of 80/tcp": "32775", "address on front": "172.19.0.2", "address on new": "10.0.1.2"}
-    assert renewed(before, now) == "host port of 80/tcp is 32775, was 32774"
+    assert renewed(before, now) == "; not as before: host port of 80/tcp is 32775, was 32774"
+    assert renewed(before, before) == ""
 
 
 @pytest.mark.parametrize(

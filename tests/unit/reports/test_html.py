@@ -102,6 +102,18 @@ def test_what_is_left_and_the_commands_by_hand_come_first_when_dirty() -> None:
     assert "web-1" not in first.text
 
 
+@pytest.mark.parametrize(("count", "last"), [(1, "host port of 80/tcp is 32775, was 32774"), (30, "and 10 more")])
+def test_what_is_restored_but_not_as_before_is_framed_above_the_table(count: int, last: str) -> None:
+    note = "started by chaoskit; not as before: host port of 80/tcp is 32775, was 32774"
+    moved = tuple(factory.injection(n=n, note=note) for n in range(1, count + 1))
+    whole = read(render(*factory.judged(factory.record(injections=moved))))
+    rollback = whole.one("section", id="rollback").text
+    assert "Restored, but not all as before" in rollback
+    assert last in rollback.partition("Undone by")[0]
+    assert "restored, but not all as before" in whole.one(class_="figures").text
+    assert "every target read back as before" not in whole.text
+
+
 def test_trouble_that_a_worse_verdict_hides_is_told_once() -> None:
     drift = "instance.kill on web-2: stopped by somebody else"
     hidden = factory.record(

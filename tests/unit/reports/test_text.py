@@ -89,6 +89,21 @@ def check_hostile(name: str, poison: str) -> None:
     assert len(summary(*factory.judged(record)).splitlines()) <= MOST_LINES
 
 
+def test_what_is_restored_but_not_as_before_is_told_with_the_proof() -> None:
+    """Another address counts as restored, for nobody had fixed the one before; yet somebody may rely on it."""
+    record = factory.record()
+    note = "attached again by chaoskit to front; not as before: address on front is 10.0.0.9, was 10.0.0.2"
+    moved = record.injections[0].model_copy(update={"note": note})
+    told = summary(*factory.judged(record.model_copy(update={"injections": (moved,)}))).splitlines()
+    proof = next(n for n, line in enumerate(told) if line.startswith("Rollback verified"))
+    assert told[proof] == "Rollback verified 1/1: but not all is as before:"
+    assert told[proof + 1] == f"  #1 {moved.kind} on {moved.target}: address on front is 10.0.0.9, was 10.0.0.2"
+    many = tuple(moved.model_copy(update={"n": n}) for n in range(1, 300))
+    long = summary(*factory.judged(record.model_copy(update={"injections": many}))).splitlines()
+    assert len(long) <= MOST_LINES
+    assert "  ... 297 more lines in the report" in long
+
+
 def a_plan(**changes: object) -> Plan:
     found = factory.record().plan
     assert found is not None
