@@ -27,7 +27,7 @@ from chaoskit.engine.planner import Brief, make_plan
 from chaoskit.engine.recorder import Narrator
 from chaoskit.engine.runner import Guard, Job, execute
 from chaoskit.engine.sampler import Key
-from chaoskit.files.loader import LoadedExperiment, load
+from chaoskit.files.loader import LoadedExperiment, faults_of, load
 from chaoskit.guardian.link import Link
 from chaoskit.guards import halt_guard, limits_guard, residue_guard
 from chaoskit.settings import Settings
@@ -86,12 +86,12 @@ def prepare_file(path: str, settings: Settings, variables: Mapping[str, str], se
     return _ready(load(path, variables=variables), settings, seed or new_seed())
 
 
-def prepare_plan(plan: Plan, settings: Settings) -> Ready:
-    """Wire the experiment that a plan holds, with the plan's own seed."""
+def prepare_plan(plan: Plan, settings: Settings, name: str) -> Ready:
+    """Wire the experiment that the plan called ``name`` holds, with its own seed. Raises InvalidExperiment."""
     experiment = plan.experiment
     loaded = LoadedExperiment(
         experiment=experiment,
-        faults=tuple(registry.fault(step.kind).model_validate(step.parameters) for step in experiment.faults),
+        faults=faults_of(experiment, name=name),
         path=plan.path,
         text=experiment.model_dump_json(by_alias=True, exclude_defaults=True, indent=2),
         sha256=plan.sha256,

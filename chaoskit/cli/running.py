@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         )
     settings = settings_of(args)
     promised = _read_plan(args.plan) if args.plan else None
-    ready = app.prepare_plan(promised, settings) if promised else _ready(args, settings)
+    ready = app.prepare_plan(promised, settings, args.plan) if promised else _ready(args, settings)
     halt = Halt()
     run_id = app.new_run_id(RealClock().utc())
     origin = app.Origin(trigger=os.environ.get("CHAOSKIT_TRIGGER", "cli"), command=_command(args, ready))

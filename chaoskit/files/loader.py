@@ -74,6 +74,19 @@ def _all_lines(document: Document, problems: list[Problem], name: str) -> tuple[
     return written(name, [document.located(problem) for problem in (*document.problems, *kept)])
 
 
+def faults_of(experiment: Experiment, *, name: str, registry: FaultKinds | None = None) -> tuple[Fault, ...]:
+    """The faults of an experiment that stands in a plan, judged as those of a file; ``name`` is that of the plan.
+
+    Raises InvalidExperiment with every problem of the faults.
+    """
+    judge = _Judge({}, experiment.model_dump(mode="json", by_alias=True), registry or installed())
+    faults = judge.faults()
+    if judge.problems:
+        found = [problem._replace(path=("experiment", *problem.path)) for problem in judge.problems]
+        raise InvalidExperiment(*written(shown_name(name), found))
+    return faults
+
+
 def installed() -> FaultKinds:
     """The kinds of faults of this installation."""
     from chaoskit import registry
@@ -84,20 +97,20 @@ def installed() -> FaultKinds:
 def _judge(document: Document, registry: FaultKinds) -> tuple[Experiment | None, tuple[Fault, ...], list[Problem]]:
     if document.data is None:
         return None, (), []
-    judge = _Judge(document, document.data, registry)
+    judge = _Judge(document.written, document.data, registry)
     experiment, faults = judge.experiment(), judge.faults()
     return experiment, faults, judge.problems
 
 
 class _Judge:
-    """Holds a document against the models, and collects what is wrong with it.
+    """Holds plain data against the models, and collects what is wrong with it; ``text`` is how scalars are written.
 
     Faults are judged on the plain data, so that they are judged even when another part of the file is wrong.
     """
 
-    def __init__(self, document: Document, data: dict[str, Any], registry: FaultKinds) -> None:
+    def __init__(self, text: Mapping[Path, str], data: dict[str, Any], registry: FaultKinds) -> None:
         self.problems: list[Problem] = []
-        self._document = document
+        self._text = text
         self._data = data
         self._registry = registry
 
@@ -150,7 +163,7 @@ class _Judge:
         from chaoskit.files.problems import Scope, problems_of
 
         also = keys_of(FaultStep) if of_step else {}
-        self.problems += problems_of(error, Scope(model, data, base, self._document.written, also))
+        self.problems += problems_of(error, Scope(model, data, base, self._text, also))
 
 
 def _is_step(step: object) -> bool:

@@ -67,3 +67,19 @@ def test_a_broken_plan_file_is_a_clear_error(chaoskit: Chaoskit, tmp_path: Path)
     assert done.returncode == 2
     assert "is not a plan" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_plan_that_was_edited_wrongly_is_a_clear_error(chaoskit: Chaoskit, tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    assert chaoskit("plan", REPLICA_LOSS, "--out", str(path)).returncode == 0
+    good = json.loads(path.read_text())
+    for change, words in (
+        ({"parameters": {"signl": 3}}, "experiment.faults.0.parameters.signl: is not a key that is known here"),
+        ({"target": "nobody"}, "experiment.faults.0.target: no target is named 'nobody'"),
+    ):
+        (step,) = good["experiment"]["faults"]
+        edited = {**good, "experiment": {**good["experiment"], "faults": [{**step, **change}]}}
+        path.write_text(json.dumps(edited))
+        done = chaoskit("run", "--plan", str(path))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{path}: {words}" in done.stderr

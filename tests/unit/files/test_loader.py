@@ -11,7 +11,7 @@ import pytest
 
 from chaoskit.domain.errors import InvalidExperiment
 from chaoskit.domain.experiment import Experiment
-from chaoskit.files.loader import LoadedExperiment, load, load_text
+from chaoskit.files.loader import LoadedExperiment, faults_of, load, load_text
 from tests.unit.files.kinds import GOOD, KINDS, Delay, Kill
 
 
@@ -512,6 +512,26 @@ def test_parameters_may_stand_apart_as_in_a_dump_and_are_judged_there() -> None:
         "f:19:26: faults.0.parameters.signal: 'HUP' is not one of the choices; write one of KILL, TERM",
         "f:19:31: faults.0.parameters.zone: is not a key that is known here; known are signal",
     ]
+
+
+def test_faults_of_a_plan_are_judged_like_those_of_a_file() -> None:
+    whole = loaded(GOOD)
+    assert faults_of(whole.experiment, name="p.json", registry=KINDS) == whole.faults
+    kill, delay = whole.experiment.faults
+    steps = (
+        kill.model_copy(update={"kind": "instance.kil", "target": "wbe"}),
+        delay.model_copy(update={"parameters": {"by": "soon", "shre": 1}}),
+    )
+    with pytest.raises(InvalidExperiment) as caught:
+        faults_of(whole.experiment.model_copy(update={"faults": steps}), name="p.json", registry=KINDS)
+    lines = caught.value.problems
+    assert [line.split("; ")[0] for line in lines] == [
+        "p.json: experiment.faults.0.kind: no fault is of kind 'instance.kil'",
+        "p.json: experiment.faults.0.target: no target is named 'wbe'",
+        "p.json: experiment.faults.1.parameters.by: 'soon' is not a duration",
+        "p.json: experiment.faults.1.parameters.shre: is not a key that is known here",
+    ]
+    assert "did you mean instance.kill?" in lines[0]
 
 
 @pytest.mark.parametrize("faults", ["5", "[5]", "[[]]", "{}", "null", "[null]", "[{kind: 5}]", "[{parameters: 5}]"])
