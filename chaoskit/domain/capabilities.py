@@ -149,6 +149,29 @@ class Networks(Protocol):
         """Attach again with the same addresses and aliases; harmless when already attached so."""
 
 
+class Owner(Value):
+    """Whose rights a process has: its ids, effective and real ones, and its groups; see credentials(7).
+
+    Two processes with equal owners have the same rights, capabilities apart. So ``groups`` holds the effective one
+    too, and is empty for root, who needs none.
+    """
+
+    uid: int
+    gid: int
+    real_uid: int
+    real_gid: int
+    groups: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        real = f" (really {self.real_uid} and {self.real_gid})" if self._changed else ""
+        groups = f", groups {','.join(map(str, self.groups))}" if set(self.groups) - {self.gid} else ""
+        return f"uid {self.uid}, gid {self.gid}{real}{groups}"
+
+    @property
+    def _changed(self) -> bool:
+        return (self.uid, self.gid) != (self.real_uid, self.real_gid)
+
+
 class ProcessState(Value):
     """What a process is doing: ``pid`` is 0 and ``running`` False when it is gone. A zombie is not running."""
 
@@ -158,6 +181,7 @@ class ProcessState(Value):
     started_at: float = 0.0
     argv: tuple[str, ...] = ()
     cwd: str = ""
+    owner: Owner | None = None
 
 
 @runtime_checkable
@@ -175,6 +199,9 @@ class Processes(Protocol):
 
     def spawn(self, argv: Sequence[str], cwd: str, output: str) -> int:
         """Start a detached process whose output goes to the file ``output``; returns its pid."""
+
+    def spawns_as(self) -> Owner | None:
+        """Whose rights a spawned process gets; None when that cannot be read."""
 
 
 def lifecycle(target: Target) -> Lifecycle:

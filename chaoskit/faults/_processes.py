@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from chaoskit.domain.capabilities import ProcessState, Target, processes
+from chaoskit.domain.capabilities import Owner, ProcessState, Target, processes
 from chaoskit.domain.errors import TargetGone, Unsupported
 from chaoskit.domain.quantities import Value
 
@@ -61,6 +61,15 @@ def running(target: Target) -> bool:
 def newcomers(target: Target, known: Sequence[Life]) -> list[ProcessState]:
     """What matches the selector, is younger than the selected process, was not ``known``, and is not stopped."""
     return [state for state in processes(target).successors() if not state.stopped and life_of(state) not in known]
+
+
+def usurped(found: Sequence[ProcessState], before: Owner | None) -> str:
+    """What is wrong when none of ``found`` has the rights of ``before``; empty when one has, or nothing is known."""
+    if not found or before is None or any(state.owner == before for state in found):
+        return ""
+    now = newest(found)
+    had = f"process {now.pid} has the rights of {now.owner}, and it had those of {before} before"
+    return f"{had}; end it, and have it started with those"
 
 
 def soon(holds: Callable[[], bool], within: float) -> bool:

@@ -1,16 +1,17 @@
 """``process.kill``: one process is ended by a signal; chaoskit, or whoever supervises it, starts it again."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from chaoskit.domain.capabilities import ProcessState, Target, processes
+from chaoskit.domain.capabilities import Owner, ProcessState, Target, processes
 from chaoskit.domain.errors import TargetError, Unsupported
 from chaoskit.domain.ports import Capability, Effect, Fault, Injection, Residue
 from chaoskit.domain.texts import Argv
-from chaoskit.faults._processes import Life, age, hittable, newcomers, newest, program, running, soon
+from chaoskit.faults._processes import Life, age, hittable, life_of, newcomers, newest, program, running, soon, usurped
 from chaoskit.faults._signals import ENDING
 
 _ENDS_WITHIN = 3.0
@@ -71,12 +72,12 @@ class KillInjection(Injection):
         how = "wait until its supervisor has started it again"
         if self.restart is not None:
             how = f"unless it runs again: {shlex.join(self.restart)}, in {self.before.cwd or '/'}, as our own user"
-        return (how, "restored: a new process that matches the selector runs and is not stopped")
+        return (how, f"restored: a new process that matches the selector runs and is not stopped{self._rights}")
 
     def by_hand(self) -> tuple[str, ...]:
         """The command, where there is one; without, what to look for."""
         if self.restart is not None:
-            return (f"{self._restart_line()}  # unless it runs again",)
+            return (f"{self._restart_line()}  # unless it runs again{self._rights}",)
         return (f"ps -eo pid,lstart,args  # unless {program(self.before)} runs again, have its supervisor start it",)
 
     def inject(self, target: Target) -> None:
@@ -105,8 +106,9 @@ class KillInjection(Injection):
         now = processes(target).process()
         if now.running:
             return (f"stopped; it was running before: kill -CONT {now.pid}",) if now.stopped else ()
-        if self._back(target):
-            return ()
+        if found := self._back(target):
+            wrong = self._usurped(found)
+            return (wrong,) if wrong else ()
         return (f"not running: {program(self.before)} (process {self.before.pid}); nothing new matches its selector",)
 
     def effect(self, target: Target) -> Effect:
@@ -126,6 +128,10 @@ class KillInjection(Injection):
         return f"started again by somebody else as process {newest(found).pid}" if found else ""
 
     @property
+    def _rights(self) -> str:
+        return f", with the rights of {self.before.owner}" if self.before.owner is not None else ""
+
+    @property
     def _in_flight(self) -> float:
         return 0.5 if self.signal == "KILL" else _IN_FLIGHT
 
@@ -140,21 +146,27 @@ class KillInjection(Injection):
         found = newcomers(target, ())
         return found if len(found) > len(self.others) else ()
 
+    def _usurped(self, found: Sequence[ProcessState]) -> str:
+        return usurped([state for state in found if life_of(state) not in self.others], self.before.owner)
+
     def _settled(self, target: Target, by_whom: str) -> str:
-        """Wait for what took its place, and until that has stayed up for a moment; in words. Raises TargetError."""
+        """Wait for what took its place, and until that has stayed up for a moment; in words. Raises TargetError.
+
+        A daemon may need that moment to give up rights that it was started with.
+        """
         steady: list[ProcessState] = []
 
         def stays_up() -> bool:
             steady[:] = self._back(target)
-            return bool(steady) and all(age(state) >= _STEADY for state in steady)
+            return bool(steady) and all(age(state) >= _STEADY for state in steady) and not self._usurped(steady)
 
         if soon(stays_up, _BACK_WITHIN):
             return f"runs again as process {newest(steady).pid}, {by_whom}"
+        wrong = self._usurped(steady)
         if self.restart is None:
-            return f"its supervisor has not started it again within {_BACK_WITHIN:g}s"
-        raise TargetError(
-            f"`{shlex.join(self.restart)}` was run, but nothing that matches the selector stays up; see {self.output}"
-        )
+            return wrong or f"its supervisor has not started it again within {_BACK_WITHIN:g}s"
+        nothing = f"nothing that matches the selector stays up; see {self.output}"
+        raise TargetError(f"`{shlex.join(self.restart)}` was run, but {wrong or nothing}")
 
     def _forget(self, target: Target) -> None:
         if self.restart is not None and isinstance(target, Remembers):
@@ -169,11 +181,15 @@ class KillInjection(Injection):
 class ProcessKill(Fault):
     """End the process with ``signal``, and have it started again when the fault is over.
 
-    ``restart`` is the command that starts it, or ``same`` for its own command line, run by chaoskit: as its own
-    user, in the folder and with the environment of the original where those can be read, its output appended to a
-    file in chaoskit's state folder. Either command line stands in the plan, the journal and the report. To run it
-    as another user, put ``runuser -u NAME --`` in front. ``supervised: true``: somebody else starts it again, and
-    restored means that they did. Needs the user of the process, or root.
+    ``restart`` is the command that starts it, or ``same`` for its own command line, run by chaoskit: with chaoskit's
+    user and groups, in the folder and with the environment of the original where those can be read, its output
+    appended to a file in chaoskit's state folder. Either command line stands in the plan, the journal and the report.
+    ``supervised: true``: somebody else starts it again, and restored means that they did.
+
+    Restored also means the user and groups of before. ``same`` is refused where those are not chaoskit's: nobody can
+    see whether such a process was started with them or came to them by itself. Put ``setpriv --reuid=NAME
+    --regid=GROUP --init-groups --`` in front of the command, or give one that changes them by itself. Needs the user
+    of the process, or root.
     """
 
     kind: ClassVar[str] = "process.kill"
@@ -206,7 +222,7 @@ class ProcessKill(Fault):
         if self.restart is None and not self.supervised:
             raise Unsupported(f"process.kill has no undo here; write {_EXAMPLE}")
         before, others = hittable(target)
-        restart = _own_command(target) if self.restart == "same" else self.restart
+        restart = _own_command(target, before.owner) if self.restart == "same" else self.restart
         if restart is not None:
             _see_program(target, restart[0], before.cwd)
         return KillInjection(
@@ -220,12 +236,31 @@ class ProcessKill(Fault):
         )
 
 
-def _own_command(target: Target) -> Sequence[str]:
-    """The command line of the process itself. Raises Unsupported where it cannot be read or was overwritten."""
+def _own_command(target: Target, owner: Owner | None) -> Sequence[str]:
+    """The command line of the process itself.
+
+    Raises Unsupported where it cannot be read or was overwritten, and where we would start it with other rights.
+    """
     argv = processes(target).process().argv
     if not argv or not argv[0] or (len(argv) == 1 and " " in argv[0]):
         raise Unsupported(f"the command line of {target.id} cannot be read; write restart: [PROGRAM, ARGUMENT, ...]")
+    ours = processes(target).spawns_as()
+    if owner is None or ours is None or owner != ours:
+        raise Unsupported(
+            f"restart: same would start {target.id} with the rights of {ours or 'chaoskit'}, and it has those of "
+            f"{owner or 'a user that cannot be read'}; write {_with_rights_of(owner)}, or a command that changes them "
+            "by itself"
+        )
     return argv
+
+
+def _with_rights_of(owner: Owner | None) -> str:
+    """How a restart is written that gives a program the rights of ``owner``; nothing runs beside it afterwards."""
+    if owner is None:
+        return "restart: [PROGRAM, ARGUMENT, ...]"
+    groups = f"--groups={','.join(map(str, owner.groups))}" if owner.groups else "--clear-groups"
+    words = ["setpriv", f"--reuid={owner.uid}", f"--regid={owner.gid}", groups, "--", "PROGRAM", "ARGUMENT"]
+    return f"restart: {json.dumps(words)}"
 
 
 def _see_program(target: Target, program: str, cwd: str) -> None:

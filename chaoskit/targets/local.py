@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote, unquote
 
-from chaoskit.domain.capabilities import Completed, ProcessState
+from chaoskit.domain.capabilities import Completed, Owner, ProcessState
 from chaoskit.domain.errors import (
     AccessDenied,
     CommandFailed,
@@ -23,7 +23,7 @@ from chaoskit.domain.ports import TargetRef
 from chaoskit.domain.targeting import LocalSelector
 from chaoskit.targets import local_spawn
 from chaoskit.targets.local_exclusion import exclusion, ourselves, serving
-from chaoskit.targets.local_process import Found, Life, boot, machine, matching, read_stat, state_of
+from chaoskit.targets.local_process import Found, Life, boot, machine, matching, read_owner, read_stat, state_of
 
 _ID = re.compile(r"local://(?P<machine>[^/]+)/(?P<name>[^@]*)@(?P<pid>\d+):(?P<ticks>\d+)\.(?P<boot>[0-9a-f-]+)")
 _NO_SUCH_COMMAND = 127
@@ -163,6 +163,10 @@ class LocalTarget:
         that was remembered. Raises CommandFailed, TargetError.
         """
         return local_spawn.spawn(argv, cwd, output, self._life)
+
+    def spawns_as(self) -> Owner | None:
+        """Our own rights."""
+        return read_owner(os.getpid())
 
     def remember(self, output: str) -> None:
         """Put the environment of the selected process aside for a later :meth:`spawn`. Raises TargetError."""

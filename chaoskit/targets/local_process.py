@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from chaoskit.domain.capabilities import ProcessState
+from chaoskit.domain.capabilities import Owner, ProcessState
 from chaoskit.domain.errors import AccessDenied, Unsupported
 from chaoskit.domain.targeting import LocalSelector
 
@@ -73,6 +73,7 @@ def state_of(stat: Stat) -> ProcessState:
         started_at=stat.life.ticks / _TICKS,
         argv=read_argv(pid),
         cwd=_read_cwd(pid),
+        owner=read_owner(pid),
     )
 
 
@@ -93,6 +94,22 @@ def read_environ(pid: int) -> dict[str, str] | None:
         return None
     pairs = (part.partition(b"=") for part in raw.split(b"\0") if b"=" in part)
     return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+
+
+def read_owner(pid: int) -> Owner | None:
+    """Whose rights ``pid`` has; None when it is gone."""
+    try:
+        lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    ids = {
+        name: tuple(map(int, rest.split()))
+        for name, _, rest in (line.partition(":") for line in lines)
+        if name in {"Uid", "Gid", "Groups"}
+    }
+    (real_uid, uid, *_), (real_gid, gid, *_) = ids["Uid"], ids["Gid"]
+    groups = tuple(sorted({gid, *ids["Groups"]})) if uid else ()
+    return Owner(uid=uid, gid=gid, real_uid=real_uid, real_gid=real_gid, groups=groups)
 
 
 def _read_cwd(pid: int) -> str:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from chaoskit.domain.capabilities import Completed, Endpoint, Handle, InstanceState, ProcessState
+from chaoskit.domain.capabilities import Completed, Endpoint, Handle, InstanceState, Owner, ProcessState
 
 _HOST = ("docker", "--host", "unix:///var/run/docker.sock")
+ROOT = Owner(uid=0, gid=0, real_uid=0, real_gid=0)
 
 
 class OnPaper:
@@ -69,11 +70,15 @@ class ExampleProcess(OnPaper):
     def process(self) -> ProcessState:
         """It runs."""
         argv = ("/usr/sbin/nginx", "-g", "daemon off;")
-        return ProcessState(pid=4242, running=True, started_at=1000.0, argv=argv, cwd="/srv/www")
+        return ProcessState(pid=4242, running=True, started_at=1000.0, argv=argv, cwd="/srv/www", owner=ROOT)
 
     def successors(self) -> tuple[ProcessState, ...]:
         """It is the only one."""
         return ()
+
+    def spawns_as(self) -> Owner:
+        """As root, as it runs."""
+        return ROOT
 
     # Never called, as above.
     def signal_process(self, name: str) -> None: ...

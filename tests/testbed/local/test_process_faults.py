@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -255,6 +259,111 @@ with LocalSource(LocalSelector.model_validate_json(selector)).open(ref) as targe
     injection.inject(target)
     time.sleep(60)
 """
+
+
+# --- processes of another user -----------------------------------------------------------------------------
+
+NOBODY = 65534
+
+
+@contextmanager
+def process_of_nobody(*command: str, **changes: Any) -> Iterator[LocalTarget]:
+    """A process of another user, or one of ours that becomes that user's."""
+    if os.geteuid() != 0:
+        pytest.skip("missing capability: to become another user")
+    ids: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": [NOBODY]}
+    started = subprocess.Popen(command or SLEEPER, cwd="/", start_new_session=True, **(ids | changes))
+    source = LocalSource(LocalSelector(cmdline=SLEEPER[-1]))
+    try:
+        wait_for(lambda: len(source.discover()) == 1 and owner(started.pid) == NOBODY)
+        with source.open(source.discover()[0]) as target:
+            yield target
+    finally:
+        for ref in source.discover():
+            os.kill(int(ref.identity.split(":")[0]), signal.SIGKILL)
+        started.wait(5)
+
+
+SLEEPER = ("sleep", f"60.{os.getpid():09d}")
+"""A program that every user may run, with a word that no other process has."""
+
+
+def owner(pid: int) -> int:
+    """The user of a process, seen without chaoskit."""
+    return Path(f"/proc/{pid}").stat().st_uid
+
+
+def replacement(target: LocalTarget) -> int:
+    (now,) = target.successors()
+    return now.pid
+
+
+def test_same_is_refused_for_a_process_of_another_user_and_names_the_command_that_works() -> None:
+    with process_of_nobody() as target:
+        with pytest.raises(Unsupported, match=r"same would start .* with the rights of uid 0, gid 0") as refused:
+            prepared(target, restart="same")
+        assert target.process().running
+        found = re.search(r"write restart: (\[.*?\])", str(refused.value))
+        assert found is not None
+        given = json.loads(found[1])
+        assert given[-2:] == ["PROGRAM", "ARGUMENT"]
+        injection = prepared(target, restart=[*given[:-2], *SLEEPER])
+        injection.inject(target)
+        assert "started by chaoskit" in injection.revert(target)
+        assert injection.verify(target) == ()
+        assert owner(replacement(target)) == NOBODY
+        assert target.successors()[0].owner == injection.before.owner
+
+
+def test_a_process_that_gives_up_its_rights_by_itself_is_started_with_ours() -> None:
+    code = "import os, time; time.sleep(1.5); os.setgroups([]); os.setgid(65534); os.setuid(65534); time.sleep(60)"
+    daemon = (sys.executable, "-c", code, SLEEPER[-1])
+    with process_of_nobody(*daemon, user=None, group=None, extra_groups=None) as target:
+        with pytest.raises(Unsupported, match="or a command that changes them by itself"):
+            prepared(target, restart="same")
+        injection = prepared(target, restart=daemon)
+        injection.inject(target)
+        assert "started by chaoskit" in injection.revert(target)
+        assert injection.verify(target) == ()
+        assert owner(replacement(target)) == NOBODY
+
+
+def test_a_replacement_with_other_rights_is_residue_until_a_right_one_runs(state_folder: Path) -> None:
+    with process_of_nobody() as target:
+        injection = prepared(target, restart=SLEEPER)
+        injection.inject(target)
+        with pytest.raises(TargetError, match=r"was run, but process .* has the rights of uid 0, gid 0, and it had"):
+            injection.revert(target)
+        usurper = replacement(target)
+        had = "the rights of uid 0, gid 0, and it had those of uid 65534, gid 65534 before"
+        hint = "end it, and have it started with those"
+        assert injection.verify(target) == (f"process {usurper} has {had}; {hint}",)
+        assert list(state_folder.rglob("*.environ")), "whoever starts it by hand needs its environment"
+        os.kill(usurper, signal.SIGKILL)
+        os.waitpid(usurper, 0)
+        by_hand = subprocess.Popen(SLEEPER, cwd="/", user=NOBODY, group=NOBODY, extra_groups=[])
+        try:
+            wait_for(lambda: len(target.successors()) == 1)
+            assert f"runs again as process {by_hand.pid}" in injection.revert(target)
+            assert injection.verify(target) == ()
+            assert not list(state_folder.rglob("*.environ"))
+        finally:
+            by_hand.kill()
+            by_hand.wait(5)
+
+
+def test_a_supervisor_that_starts_it_as_another_user_has_not_restored_it() -> None:
+    with process_of_nobody() as target:
+        injection = prepared(target, supervised=True)
+        injection.inject(target)
+        supervised = subprocess.Popen(SLEEPER, cwd="/", start_new_session=True)
+        try:
+            wait_for(lambda: len(target.successors()) == 1)
+            assert "has the rights of uid 0, gid 0" in injection.revert(target)
+            assert injection.verify(target) != ()
+        finally:
+            supervised.kill()
+            supervised.wait(5)
 
 
 # --- pause ------------------------------------------------------------------------------------------------

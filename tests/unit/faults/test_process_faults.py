@@ -1,18 +1,27 @@
 """Process faults: facts in, exact commands out."""
 
+import re
 import shlex
 from collections.abc import Sequence
 
 import pytest
 from pydantic import ValidationError
 
-from chaoskit.domain.capabilities import Completed, ProcessState
-from chaoskit.faults._processes import Life, newest, program
+from chaoskit.domain.capabilities import Completed, Owner, ProcessState
+from chaoskit.domain.errors import Unsupported
+from chaoskit.faults._processes import Life, newest, program, usurped
 from chaoskit.faults.process_kill import KillInjection, ProcessKill
 from chaoskit.faults.process_pause import PauseInjection, ProcessPause
 
+ROOT = Owner(uid=0, gid=0, real_uid=0, real_gid=0)
+WWW = Owner(uid=33, gid=33, real_uid=33, real_gid=33, groups=(4, 33))
 NGINX = ProcessState(
-    pid=812, running=True, started_at=55.5, argv=("/usr/sbin/nginx", "-g", "password s3cret"), cwd="/srv/my site"
+    pid=812,
+    running=True,
+    started_at=55.5,
+    argv=("/usr/sbin/nginx", "-g", "password s3cret"),
+    cwd="/srv/my site",
+    owner=ROOT,
 )
 WORKER = ProcessState(pid=813, running=True, started_at=55.6, argv=("nginx: worker process",))
 
@@ -22,6 +31,9 @@ class OneProcess:
 
     id = "local://host/nginx@812:5550.b00t"
 
+    def __init__(self, owner: Owner | None = ROOT, ours: Owner | None = ROOT) -> None:
+        self._owner, self._ours = owner, ours
+
     def identity(self) -> str:
         return "812:5550"
 
@@ -30,10 +42,13 @@ class OneProcess:
         return Completed(0, "", "")
 
     def process(self) -> ProcessState:
-        return NGINX
+        return NGINX.model_copy(update={"owner": self._owner})
 
     def successors(self) -> tuple[ProcessState, ...]:
         return (WORKER,)
+
+    def spawns_as(self) -> Owner | None:
+        return self._ours
 
     def signal_process(self, name: str) -> None:
         raise AssertionError(name)
@@ -61,12 +76,12 @@ def test_a_kill_with_a_restart_says_each_command() -> None:
     assert made.actions() == ("kill -KILL 812  # /usr/sbin/nginx",)
     assert made.undo() == (
         "unless it runs again: /usr/sbin/nginx -c my.conf, in /srv/my site, as our own user",
-        "restored: a new process that matches the selector runs and is not stopped",
+        "restored: a new process that matches the selector runs and is not stopped, with the rights of uid 0, gid 0",
     )
     log = "/state/chaoskit/processes/chaoskit-r-1.log"
     start = f'exec setsid --fork env "$@" /usr/sbin/nginx -c my.conf >>{log} 2>&1'
     line = f"cd '/srv/my site' && cat {log}.environ 2>/dev/null | xargs -0 sh -c {shlex.quote(start)} sh"
-    assert made.by_hand() == (f"{line}  # unless it runs again",)
+    assert made.by_hand() == (f"{line}  # unless it runs again, with the rights of uid 0, gid 0",)
     assert made.revert_within == 15.5
 
 
@@ -79,6 +94,44 @@ def test_a_supervised_kill_says_whom_to_ask() -> None:
         "ps -eo pid,lstart,args  # unless /usr/sbin/nginx runs again, have its supervisor start it",
     )
     assert made.revert_within == 25.0
+
+
+SETPRIV = """restart: ["setpriv", "--reuid=33", "--regid=33", "--groups=4,33", "--", "PROGRAM", "ARGUMENT"]"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "ours", "problem"),
+    [
+        (WWW, ROOT, f"the rights of uid 0, gid 0, and it has those of uid 33, gid 33, groups 4,33; write {SETPRIV}"),
+        (WWW, WWW.model_copy(update={"groups": (33,)}), "of uid 33, gid 33, and it has those of uid 33, gid 33, group"),
+        (WWW.model_copy(update={"real_uid": 0}), WWW, r"has those of uid 33, gid 33 (really 0 and 33), groups 4,33;"),
+        (ROOT.model_copy(update={"gid": 5, "real_gid": 5}), ROOT, '"--reuid=0", "--regid=5", "--clear-groups"'),
+        (None, ROOT, "of a user that cannot be read; write restart: [PROGRAM, ARGUMENT, ...]"),
+        (ROOT, None, "with the rights of chaoskit, and it has those of uid 0, gid 0"),
+    ],
+)
+def test_restart_same_is_refused_where_it_would_change_the_rights(
+    owner: Owner | None, ours: Owner | None, problem: str
+) -> None:
+    with pytest.raises(Unsupported, match=re.escape(problem)):
+        ProcessKill(restart="same").prepare(OneProcess(owner, ours), "chaoskit-r-1")
+    assert ProcessKill(restart=("/usr/sbin/nginx",)).prepare(OneProcess(owner, ours), "t").before.owner == owner
+
+
+def test_restart_same_is_for_a_process_with_our_rights() -> None:
+    made = ProcessKill(restart="same").prepare(OneProcess(WWW, WWW), "chaoskit-r-1")
+    assert made.restart == NGINX.argv
+
+
+def test_a_process_with_other_rights_is_no_replacement() -> None:
+    as_root, as_www = (WORKER.model_copy(update={"owner": owner}) for owner in (ROOT, WWW))
+    assert usurped([as_root, as_www], WWW) == ""
+    assert usurped([as_root], None) == ""
+    assert usurped([], WWW) == ""
+    assert usurped([as_root], WWW) == (
+        "process 813 has the rights of uid 0, gid 0, and it had those of uid 33, gid 33, groups 4,33 before; "
+        "end it, and have it started with those"
+    )
 
 
 def test_a_pause_says_each_command() -> None:
