@@ -1,5 +1,6 @@
 """Restores what outlived a runner that died, from its journal alone, and closes the record of its run."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -10,6 +11,7 @@ from chaoskit.app import Finished, conclude, is_live, revive
 from chaoskit.domain.errors import StoreFailed, UnknownRun
 from chaoskit.domain.history import Event, InjectionRecord, RunRecord
 from chaoskit.domain.journal import Accepted, Intended, outstanding, tag_of
+from chaoskit.domain.ports import KeepsAside
 from chaoskit.drivers import DriverSources
 from chaoskit.engine.access import Access
 from chaoskit.engine.clock import RealClock
@@ -113,7 +115,26 @@ def accept(orphaned: Orphans, store: "Store", settings: Settings, reason: str) -
     who, now = me().user, RealClock().utc()
     store.append(*(Accepted(run=one.run, n=one.n, at=now, who=who, reason=reason) for one in orphaned.left))
     told = [f"residue of {one.kind} on {one.ref.name} accepted by {who}: {reason}" for one in orphaned.left]
+    told += _discard(orphaned.left, settings)
     return _close_record(orphaned, (), store, settings, told)
+
+
+def _discard(left: Sequence[Intended], settings: Settings) -> list[str]:
+    """Remove what was put aside for undos that will not come; what could not be removed, in words."""
+    sources = DriverSources(settings.docker_host)
+    access = Access(sources)
+    kept = []
+    for one in left:
+        try:
+            injection = revive(one)
+            if isinstance(injection, KeepsAside):
+                injection.discard(access.target(one.spec, one.ref))
+        except Exception as error:  # noqa: BLE001 whatever one raises, the others get their turn and the record its end
+            kept.append(f"what {one.kind} on {one.ref.name} put aside for its undo may still be there: {error}")
+            logging.getLogger(__name__).warning(kept[-1])
+    access.close()
+    sources.close()
+    return kept
 
 
 def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:

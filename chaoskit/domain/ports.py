@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from chaoskit.domain.capabilities import (
     Completed,
@@ -39,6 +39,7 @@ __all__ = [
     "Handle",
     "Injection",
     "InstanceState",
+    "KeepsAside",
     "Lifecycle",
     "Networks",
     "Probe",
@@ -135,6 +136,14 @@ class Injection(Value, ABC):
     @abstractmethod
     def drift(self, target: Target) -> str:
         """Why the fault is no longer in force or the target no longer the same; empty when all is as injected."""
+
+
+@runtime_checkable
+class KeepsAside(Protocol):
+    """An injection that puts something aside for its undo: what no journal may hold, for it may be secret."""
+
+    def discard(self, target: Target) -> None:
+        """Remove it, for the undo will never come; harmless when nothing is there. Raises TargetError."""
 
 
 class Fault(Value, ABC):

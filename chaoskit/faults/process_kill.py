@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -32,7 +33,7 @@ class Remembers(Protocol):
         """Put it aside as ``output`` + ``.environ``, NUL-terminated as in /proc. Raises TargetError."""
 
     def forget(self, output: str) -> None:
-        """Remove what was put aside."""
+        """Remove what was put aside. Raises TargetError."""
 
 
 def parse_ending_signal(text: object) -> str:
@@ -98,8 +99,14 @@ class KillInjection(Injection):
         else:
             processes(target).spawn(self.restart, self.before.cwd, self.output)
             done = self._settled(target, "started by chaoskit")
-        self._forget(target)
+        with suppress(TargetError):  # it runs again, which is what an undo is for
+            self.discard(target)
         return done
+
+    def discard(self, target: Target) -> None:
+        """Remove the environment that was put aside."""
+        if self.restart is not None and isinstance(target, Remembers):
+            target.forget(self.output)
 
     def verify(self, target: Target) -> Residue:
         """It runs, or what took its place does."""
@@ -167,10 +174,6 @@ class KillInjection(Injection):
             return wrong or f"its supervisor has not started it again within {_BACK_WITHIN:g}s"
         nothing = f"nothing that matches the selector stays up; see {self.output}"
         raise TargetError(f"`{shlex.join(self.restart)}` was run, but {wrong or nothing}")
-
-    def _forget(self, target: Target) -> None:
-        if self.restart is not None and isinstance(target, Remembers):
-            target.forget(self.output)
 
     def _restart_line(self) -> str:
         folder, environment = (shlex.quote(place) for place in (self.before.cwd or "/", f"{self.output}.environ"))

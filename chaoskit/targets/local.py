@@ -173,7 +173,7 @@ class LocalTarget:
         local_spawn.remember(self._life, output)
 
     def forget(self, output: str) -> None:
-        """Remove what was put aside."""
+        """Remove what was put aside. Raises TargetError."""
         local_spawn.forget(output)
 
     def _signal(self, number: signal.Signals) -> None:

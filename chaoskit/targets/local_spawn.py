@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from chaoskit.domain.errors import CommandFailed, TargetError
@@ -82,9 +81,11 @@ def remember(original: Life, output: str) -> None:
 
 
 def forget(output: str) -> None:
-    """Remove what :func:`remember` put aside."""
-    with suppress(OSError):
-        _aside(output).unlink()
+    """Remove what :func:`remember` put aside. Raises TargetError."""
+    try:
+        _aside(output).unlink(missing_ok=True)
+    except OSError as error:
+        raise TargetError(f"{_aside(output)} cannot be removed ({error.strerror}); remove it by hand") from error
 
 
 def name(life: Life) -> str:

@@ -8,6 +8,8 @@ import pytest
 from chaoskit import cleanup
 from chaoskit.app import conclude
 from chaoskit.cleanup import Orphans
+from chaoskit.domain.ports import TargetRef
+from chaoskit.domain.targeting import TargetSpec
 from chaoskit.domain.verdict import Verdict
 from chaoskit.engine.rollback import Undone
 from chaoskit.settings import Settings
@@ -33,6 +35,34 @@ def test_residue_that_only_the_journal_knows_of_keeps_an_accepted_run_dirty(stor
     assert finished is not None
     assert finished.judgement.verdict is Verdict.DIRTY
     assert store.open_runs() == []
+
+
+def test_what_cannot_be_removed_on_acceptance_is_told_and_keeps_nothing_open(
+    store: Store, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    far = {
+        "tag": "chaoskit-r1-1",
+        "target": "local://elsewhere/nginx@12:345.abc",
+        "signal": "KILL",
+        "before": {"pid": 12, "running": True},
+        "restart": ["nginx"],
+        "output": "/state/chaoskit-r1-1.log",
+    }
+    changes = {
+        "kind": "process.kill",
+        "spec": TargetSpec.model_validate({"local": {"name": "nginx"}}),
+        "ref": TargetRef(id=far["target"], name="nginx-12"),
+        "injection": far,
+    }
+    left = intended().model_copy(update=changes)
+    store.begin(begun())
+    store.append(left)
+    finished = cleanup.accept(Orphans("r1", (left,), live=False), store, settings, "that machine is gone")
+    assert store.open_runs() == []
+    assert finished is not None
+    told = "what process.kill on nginx-12 put aside for its undo may still be there: local://elsewhere/nginx@12"
+    assert told in finished.record.events[-1].text
+    assert told in caplog.text
 
 
 def test_a_later_rollback_never_makes_a_dirty_run_pass(store: Store, settings: Settings) -> None:

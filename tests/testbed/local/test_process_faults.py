@@ -14,13 +14,17 @@ from typing import Any
 
 import pytest
 
+from chaoskit import cleanup
 from chaoskit.domain.errors import TargetError, TargetGone, Unsupported
 from chaoskit.domain.ports import TargetRef
-from chaoskit.domain.targeting import LocalSelector
+from chaoskit.domain.targeting import LocalSelector, TargetSpec
 from chaoskit.faults.process_kill import KillInjection, ProcessKill
 from chaoskit.faults.process_pause import ProcessPause
+from chaoskit.settings import Settings
+from chaoskit.store.store import Store
 from chaoskit.targets.local import LocalSource, LocalTarget
 from tests.testbed.local.process_parts import COMMAND, living_in, server_bed, wait_for
+from tests.unit.store.builders import begun, intended
 
 TAG = "chaoskit-run-1"
 
@@ -77,6 +81,33 @@ def test_the_environment_that_was_put_aside_is_gone_after_the_rollback(state_fol
         injection.revert(target)
         assert bed.answer().endswith("s3cret greeting")
         assert not aside.exists()
+
+
+def test_the_environment_that_was_put_aside_is_gone_when_the_residue_is_accepted(
+    state_folder: Path, tmp_path: Path
+) -> None:
+    settings = Settings(reports=tmp_path / "reports")
+    with server_bed() as bed, bed.open() as target, Store(tmp_path / "ck.db") as store:
+        injection = prepared(target, restart=COMMAND)
+        left = intended(kind="process.kill").model_copy(
+            update={
+                "spec": TargetSpec(local=bed.selector),
+                "ref": bed.ref,
+                "injection": injection.model_dump(mode="json"),
+            }
+        )
+        store.begin(begun())
+        store.append(left)
+        injection.inject(target)
+        bed.remove()
+        (orphaned,) = cleanup.orphans(store)
+        restoration = cleanup.restore(orphaned, store, settings)
+        assert not restoration.undone[0].restored
+        (aside,) = state_folder.rglob("*.environ")
+        assert "s3cret greeting" in aside.read_text(), "a later rollback will need it"
+        cleanup.accept(orphaned, store, settings, "the server is not needed any more")
+        assert not aside.exists()
+        assert cleanup.orphans(store) == []
 
 
 def test_a_supervisor_that_needs_a_moment_is_waited_for() -> None:
