@@ -20,11 +20,20 @@ QUICK = {"validate", "schema", "faults", "--version", "-V"}
 
 def entry() -> NoReturn:
     """The installed command. A quick one ends without taking the interpreter apart, which would take a tenth of it."""
-    code = main()
-    if QUICK & set(sys.argv[1:2]):
-        sys.stdout.flush()
+    from chaoskit.cli.output import settled, steady
+
+    outlet, command = steady(), "".join(sys.argv[1:2])
+    try:
+        code = main()
+    except SystemExit as end:  # argparse ends this way, after --help and for wrong usage
+        code = end.code if isinstance(end.code, int) else ERROR
+    code = settled(code, command, outlet)
+    if command in QUICK:
         sys.stderr.flush()
         os._exit(code)
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the code is known, and ending takes but a moment
     sys.exit(code)
 
 
@@ -40,11 +49,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(arguments)
     try:
         code = args.handler(args)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output went away; there is nobody left to tell, and Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ERROR
     except KeyboardInterrupt:
         print("chaoskit: stopped by Ctrl-C; nothing was started", file=sys.stderr)
         return ABORTED

@@ -101,20 +101,24 @@ def rollback(args: argparse.Namespace) -> int:
             return _accept(args, due, store, settings)
         with stopped_by_signals(_rolling_back(), still_rolling_back):
             restored = [cleanup.restore(one, store, settings, _tell_undone(args)) for one in due]
-        with suppress(StoreFailed):  # it has been told of above, or leaves only a record open
+        # From here on Ctrl-C counts again, and must not take the place of what came of the rollback.
+        with suppress(KeyboardInterrupt, StoreFailed):  # a failing store was told of, or leaves only a record open
             cleanup.close_dead_runs(store, settings)
     undone = [one for restoration in restored for one in restoration.undone]
     troubles = [restoration.trouble for restoration in restored if restoration.trouble]
-    for trouble in troubles:
-        print(f"chaoskit: {trouble}", file=sys.stderr)
     unreadable = [line for one in due for line in one.unreadable]
-    _summarise(args, undone, unreadable, left_alone=len(found) - len(due))
+    with suppress(KeyboardInterrupt):
+        _summarise(args, undone, unreadable, troubles, left_alone=len(found) - len(due))
     if unreadable or troubles or not all(one.restored for one in undone):
         return Exit.DIRTY
     return Exit.PASSED if len(due) == len(found) else Exit.BLOCKED
 
 
-def _summarise(args: argparse.Namespace, undone: list[Undone], unreadable: list[str], *, left_alone: int) -> None:
+def _summarise(
+    args: argparse.Namespace, undone: list[Undone], unreadable: list[str], troubles: list[str], *, left_alone: int
+) -> None:
+    for trouble in troubles:
+        print(f"chaoskit: {trouble}", file=sys.stderr)
     if args.json:
         documents = [_undone_document(one) for one in undone]
         print_json({"undone": documents, "unreadable": unreadable, "left_alone": left_alone})

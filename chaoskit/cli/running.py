@@ -5,7 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -35,13 +35,22 @@ def run(args: argparse.Namespace) -> int:
     halt = Halt()
     run_id = app.new_run_id(RealClock().utc())
     origin = app.Origin(trigger=os.environ.get("CHAOSKIT_TRIGGER", "cli"), command=_command(args, ready))
-    with (
-        opened_store(settings) as store,
-        _narrator(args, ready, run_id) as (narrator, again),
-        stopped_by_signals(halt, again),
-    ):
-        finished = app.run(ready, run_id, store, settings, halt, narrator, origin, promised)
-    _tell(args, finished)
+    finished = None
+    try:
+        with (
+            opened_store(settings) as store,
+            _narrator(args, ready, run_id) as (narrator, again),
+            stopped_by_signals(halt, again),
+        ):
+            finished = app.run(ready, run_id, store, settings, halt, narrator, origin, promised)
+        _tell(args, finished)
+    except (Exception, KeyboardInterrupt) as error:
+        if finished is None:
+            raise
+        # The run is over and judged; what goes wrong while it is shown must not take the place of its verdict.
+        why = "stopped by Ctrl-C" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        with suppress(KeyboardInterrupt):
+            print(f"chaoskit: the result is not shown whole: {why}; see `chaoskit report {run_id}`", file=sys.stderr)
     return finished.judgement.exit_code
 
 
