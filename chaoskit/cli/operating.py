@@ -2,13 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from chaoskit import cleanup
 from chaoskit.cli.common import opened_store, print_json, settings_of, still_rolling_back
 from chaoskit.cli.halting import file_document, file_line, halt_line
+from chaoskit.cli.writer import Writer
 from chaoskit.domain.errors import Exit, InvalidInput, StoreFailed
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.halt import Halt, stopped_by_signals
@@ -91,16 +92,14 @@ def rollback(args: argparse.Namespace) -> int:
     with opened_store(settings) as store:
         found = cleanup.orphans(store, store.resolve(args.run) if args.run else None)
         due = [one for one in found if args.force or not one.live]
-        if not args.json:
-            for one in found:
-                if one not in due:
-                    print(f"run {one.run} is alive; stop it with `chaoskit halt {one.run}`, or use --force")
-        if args.dry_run:
-            return _show(args, due)
-        if args.accept is not None:
-            return _accept(args, due, store, settings)
-        with stopped_by_signals(_rolling_back(), still_rolling_back):
-            restored = [cleanup.restore(one, store, settings, _tell_undone(args)) for one in due]
+        alone = [one.run for one in found if one not in due]
+        if args.dry_run or args.accept is not None:
+            with _saying(args) as say:
+                say(*map(_alive_text, alone))
+            return _show(args, due) if args.dry_run else _accept(args, due, store, settings)
+        with stopped_by_signals(_rolling_back(), still_rolling_back), _saying(args) as say:
+            say(*map(_alive_text, alone))
+            restored = [cleanup.restore(one, store, settings, lambda undone: say(_undone_text(undone))) for one in due]
         # From here on Ctrl-C counts again, and must not take the place of what came of the rollback.
         with suppress(KeyboardInterrupt, StoreFailed):  # a failing store was told of, or leaves only a record open
             cleanup.close_dead_runs(store, settings)
@@ -108,10 +107,10 @@ def rollback(args: argparse.Namespace) -> int:
     troubles = [restoration.trouble for restoration in restored if restoration.trouble]
     unreadable = [line for one in due for line in one.unreadable]
     with suppress(KeyboardInterrupt):
-        _summarise(args, undone, unreadable, troubles, left_alone=len(found) - len(due))
+        _summarise(args, undone, unreadable, troubles, left_alone=len(alone))
     if unreadable or troubles or not all(one.restored for one in undone):
         return Exit.DIRTY
-    return Exit.PASSED if len(due) == len(found) else Exit.BLOCKED
+    return Exit.BLOCKED if alone else Exit.PASSED
 
 
 def _summarise(
@@ -149,16 +148,31 @@ def _rolling_back() -> Halt:
     return halt
 
 
-def _tell_undone(args: argparse.Namespace) -> "cleanup.Teller":
-    def tell(one: Undone) -> None:
-        what = f"{one.intended.run}  {one.intended.kind} on {one.intended.ref.name}"
-        if one.restored:
-            print(f"restored {what}: {one.note}", flush=True)
-            return
-        print(f"NOT restored {what}: {'; '.join(one.residue)}", flush=True)
-        print("  run by hand:", *one.intended.by_hand, sep="\n    ", flush=True)
+@contextmanager
+def _saying(args: argparse.Namespace) -> "Iterator[Callable[..., None]]":
+    """Says texts at once, none with --json; a reader that sleeps or is gone holds up nothing."""
+    writer = Writer(sys.stdout)
 
-    return cleanup.silent if args.json else tell
+    def say(*texts: str) -> None:
+        with suppress(OSError, ValueError):
+            for text in texts if not args.json else ():
+                writer.line(text)
+
+    try:
+        yield say
+    finally:
+        writer.close()
+
+
+def _alive_text(run: str) -> str:
+    return f"run {run} is alive; stop it with `chaoskit halt {run}`, or use --force"
+
+
+def _undone_text(one: Undone) -> str:
+    what = f"{one.intended.run}  {one.intended.kind} on {one.intended.ref.name}"
+    if one.restored:
+        return f"restored {what}: {one.note}"
+    return "\n    ".join((f"NOT restored {what}: {'; '.join(one.residue)}\n  run by hand:", *one.intended.by_hand))
 
 
 def _undone_document(one: Undone) -> dict[str, object]:

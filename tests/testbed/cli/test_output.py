@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -112,14 +112,19 @@ def test_a_stream_that_cannot_hold_a_sign_gets_its_code(sleeper: None, shell: Sh
     assert "\\u2713 check" in done.stdout
 
 
-def test_residue_is_told_by_the_exit_code_alone(shell: Shell) -> None:
+def leave_residue(path: Path) -> None:
+    """A dead run whose target is out of reach, in the store at ``path``."""
     target = "local://elsewhere/nginx@12:345.abc"
     injection = {"tag": "chaoskit-r1-1", "target": target, "before": {"pid": 12, "running": True}}
     ref = intended().ref.model_copy(update={"id": target})
     changes = {"kind": "process.pause", "spec": TargetSpec.model_validate({"local": {"name": "nginx"}}), "ref": ref}
-    with Store(shell.store) as store:
+    with Store(path) as store:
         store.begin(begun())
         store.append(intended().model_copy(update={**changes, "injection": injection}))
+
+
+def test_residue_is_told_by_the_exit_code_alone(shell: Shell) -> None:
+    leave_residue(shell.store)
     for broken in BROKEN:
         assert shell.code(f"chaoskit status {broken}") == 6
     assert shell.code("chaoskit rollback | head -0") == 6
@@ -149,6 +154,27 @@ def wait_for(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def unread(shell: Shell, *args: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command with a pipe as its standard output that is full and never read."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while os.write(writing, b"x" * 4096):
+            pass
+    os.set_blocking(writing, True)
+    argv = [sys.executable, "-m", "chaoskit", *args]
+    process = subprocess.Popen(argv, cwd=shell.folder, env=shell.env, stdout=writing, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        os.close(writing)
+        os.close(reading)
+        if process.poll() is None:
+            process.kill()
+            process.communicate(timeout=10)
+
+
 def interrupted(run: "subprocess.Popen[str]") -> str:
     """Press Ctrl-C until it ends; what it said on standard error."""
     for _ in range(100):
@@ -159,24 +185,17 @@ def interrupted(run: "subprocess.Popen[str]") -> str:
 
 
 def test_ctrl_c_at_a_reader_that_sleeps_ends_the_showing_and_not_the_verdict(sleeper: None, shell: Shell) -> None:
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with suppress(BlockingIOError):
-        while os.write(writing, b"x" * 4096):
-            pass
-    os.set_blocking(writing, True)
-    argv = [sys.executable, "-m", "chaoskit", "run", "fails.yaml", "--json"]
-    run = subprocess.Popen(argv, cwd=shell.folder, env=shell.env, stdout=writing, stderr=subprocess.PIPE, text=True)
-    try:
+    with unread(shell, "run", "fails.yaml", "--json") as run:
         wait_for(lambda: shell.store.exists() and shell.verdicts() == ["failed"], "the run has no verdict")
         assert run.poll() is None, "it was to wait for its reader"
         errors = interrupted(run)
         assert run.returncode == 1
         assert "nothing was started" not in errors
         assert "Traceback" not in errors
-    finally:
-        os.close(writing)
-        os.close(reading)
-        if run.poll() is None:
-            run.kill()
-            run.communicate(timeout=10)
+
+
+def test_a_reader_that_sleeps_does_not_hold_up_a_rollback(shell: Shell) -> None:
+    leave_residue(shell.store)
+    with unread(shell, "rollback") as rollback:
+        _, errors = rollback.communicate(timeout=60)
+        assert (rollback.returncode, errors) == (6, "")
