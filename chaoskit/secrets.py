@@ -15,11 +15,11 @@ LONGEST_BYTES = 64 * 1024
 """More than any token or key; a file beyond it is not the one that was meant."""
 
 
-def resolve(ref: str) -> SecretStr:
+def resolve(ref: str, *, lines: bool = False) -> SecretStr:
     """The secret that ``ref`` (``env:NAME`` or ``file:PATH``) points to, without the line break at its end.
 
-    Raises InvalidInput when there is none, it is empty, or it cannot be sent in one line. No message holds any part
-    of the secret.
+    Raises InvalidInput when there is none, it is empty, or, unless it may have several ``lines``, cannot be sent in
+    one. No message holds any part of the secret.
     """
     scheme, _, place = ref.partition(":")
     if scheme == "env":
@@ -30,7 +30,7 @@ def resolve(ref: str) -> SecretStr:
         text = _read(ref, Path(place).expanduser())
     else:
         raise InvalidInput("a secret is written as a reference, for example env:PROM_TOKEN or file:/run/secrets/prom")
-    return SecretStr(_checked(ref, text.removesuffix("\n").removesuffix("\r")))
+    return SecretStr(_checked(ref, text.removesuffix("\n").removesuffix("\r"), lines))
 
 
 def redact(text: str, secrets: Iterable[SecretStr]) -> str:
@@ -57,9 +57,9 @@ def _read(ref: str, path: Path) -> str:
         raise InvalidInput(f"secret {ref}: the file is not UTF-8 text; is it the right one?") from None
 
 
-def _checked(ref: str, text: str) -> str:
+def _checked(ref: str, text: str, lines: bool) -> str:  # noqa: FBT001 passed on
     if not text:
         raise InvalidInput(f"secret {ref} is empty; put the token or password there")
-    if not text.isprintable():
+    if not lines and not text.isprintable():
         raise InvalidInput(f"secret {ref} holds a line break or a control character; keep one line of text there")
     return text

@@ -68,7 +68,11 @@ def _lazy(path: str) -> Callable[[argparse.Namespace], int]:
 
 def _set_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="value for ${NAME} in the file; repeatable"
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="value for ${NAME} in the file; repeatable; the recorded command has only the NAME",
     )
 
 

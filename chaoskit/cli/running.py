@@ -59,8 +59,8 @@ def _ready(args: argparse.Namespace, settings: Settings) -> app.Ready:
 
 
 def _command(args: argparse.Namespace, ready: app.Ready) -> str:
-    """The command that makes the same choices again."""
-    sets = [word for given in args.set for word in ("--set", given)]
+    """The command that makes the same choices again, without the values of variables: those may be secret."""
+    sets = [word for given in args.set for word in ("--set", f"{given.partition('=')[0]}=...")]
     return shlex.join(["chaoskit", "run", ready.brief.path, "--seed", ready.brief.seed, *sets])
 
 

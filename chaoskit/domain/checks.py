@@ -7,11 +7,15 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from chaoskit.domain.connection import Auth, Tls
 from chaoskit.domain.humane import humane
 from chaoskit.domain.quantities import Duration, PositiveDuration, Quantity, Value
-from chaoskit.domain.texts import Argv, HttpUrl, Labels, Line, Port, exactly_one
+from chaoskit.domain.secrecy import check_body, check_headers
+from chaoskit.domain.texts import AskedArgv, HttpUrl, Labels, Line, Port, exactly_one
 
 
 class HttpProbe(Value):
-    """One HTTP request; it holds when the status (and the body, if asked) is right and the answer came in time."""
+    """One HTTP request; it holds when the status (and the body, if asked) is right and the answer came in time.
+
+    The value of a header, and the body, may say where they are instead: ``env:NAME`` or ``file:PATH``.
+    """
 
     url: HttpUrl
     method: Literal["GET", "HEAD", "POST", "PUT", "OPTIONS"] = "GET"
@@ -26,14 +30,15 @@ class HttpProbe(Value):
     @field_validator("headers")
     @classmethod
     def _no_secrets(cls, headers: Labels) -> Labels:
-        if secret := next((name for name in headers if name.lower() in _SECRET_HEADERS), ""):
-            raise ValueError(
-                f"{secret} holds a secret, which a file must not; write auth: {{bearer: env:NAME}} instead"
-            )
+        check_headers(headers)
         return headers
 
-
-_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "x-api-key"}
+    @field_validator("body")
+    @classmethod
+    def _no_secret_inside(cls, body: str | None) -> str | None:
+        if body is not None:
+            check_body(body)
+        return body
 
 
 class TcpProbe(Value):
@@ -50,7 +55,7 @@ class CommandProbe(Value):
     With a tolerance on the check, the last line of standard output is the number that is judged.
     """
 
-    run: Argv
+    run: AskedArgv
     status: int = 0
     within: PositiveDuration = 10.0
 

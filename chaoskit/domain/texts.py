@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from chaoskit.domain.secrecy import REFERENCE, check_argv, check_url
+
 Slug = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9]+(?:[-_.][a-z0-9]+)*$", max_length=80),
@@ -16,12 +18,14 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 
 SecretRef = Annotated[
     str,
-    StringConstraints(pattern=r"^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"),
+    StringConstraints(pattern=REFERENCE),
     Field(examples=["env:PROM_TOKEN"]),
 ]
 
 
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@]+(?:/[^\s]*)?$", max_length=2000)]
+HttpUrl = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^\s/@]+(?:/[^\s]*)?$", max_length=2000), AfterValidator(check_url)
+]
 
 
 Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
@@ -34,6 +38,11 @@ def _names_a_program(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Argv = Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_names_a_program)]
+"""A command line; with whatever is in it, for it may be read back from a journal."""
+
+
+AskedArgv = Annotated[Argv, AfterValidator(check_argv)]
+"""A command line as a person writes it into a file."""
 
 
 Labels = dict[str, str]

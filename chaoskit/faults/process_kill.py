@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from chaoskit.domain.capabilities import Owner, ProcessState, Target, processes
 from chaoskit.domain.errors import TargetError, Unsupported
 from chaoskit.domain.ports import Capability, Effect, Fault, Injection, Residue
-from chaoskit.domain.texts import Argv
+from chaoskit.domain.secrecy import check_argv
+from chaoskit.domain.texts import Argv, AskedArgv
 from chaoskit.faults._processes import Life, age, hittable, life_of, newcomers, newest, program, running, soon, usurped
 from chaoskit.faults._signals import ENDING
 
@@ -186,7 +187,8 @@ class ProcessKill(Fault):
 
     ``restart`` is the command that starts it, or ``same`` for its own command line, run by chaoskit: with chaoskit's
     user and groups, in the folder and with the environment of the original where those can be read, its output
-    appended to a file in chaoskit's state folder. Either command line stands in the plan, the journal and the report.
+    appended to a file in chaoskit's state folder. Either command line stands in the plan, the journal and the report,
+    so one that seems to hold a secret is refused.
     ``supervised: true``: somebody else starts it again, and restored means that they did.
 
     Restored also means the user and groups of before. ``same`` is refused where those are not chaoskit's: nobody can
@@ -207,7 +209,7 @@ class ProcessKill(Fault):
     signal: Annotated[str, BeforeValidator(parse_ending_signal)] = Field(
         default="KILL", description="The name of a signal that ends a process.", examples=["KILL", "TERM"]
     )
-    restart: Argv | Literal["same"] | None = Field(
+    restart: AskedArgv | Literal["same"] | None = Field(
         default=None,
         description="The command that starts it again, as a list, or same for its own.",
         examples=[["/usr/sbin/nginx"], "same"],
@@ -242,11 +244,16 @@ class ProcessKill(Fault):
 def _own_command(target: Target, owner: Owner | None) -> Sequence[str]:
     """The command line of the process itself.
 
-    Raises Unsupported where it cannot be read or was overwritten, and where we would start it with other rights.
+    Raises Unsupported where it cannot be read or was overwritten, where it holds a secret, and where we would start it
+    with other rights.
     """
     argv = processes(target).process().argv
     if not argv or not argv[0] or (len(argv) == 1 and " " in argv[0]):
         raise Unsupported(f"the command line of {target.id} cannot be read; write restart: [PROGRAM, ARGUMENT, ...]")
+    try:
+        check_argv(argv)
+    except ValueError as error:
+        raise Unsupported(f"restart: same: {error}; or write restart: [SCRIPT], which knows it") from None
     ours = processes(target).spawns_as()
     if owner is None or ours is None or owner != ours:
         raise Unsupported(

@@ -100,8 +100,11 @@ _TABLE: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "method": ("GET", "The method of the request."),
         "status": ("200", "The status that holds, or a list of them."),
         "within": ("1s", "The longest the answer may take."),
-        "headers": ("{Accept: application/json}", "Headers of the request; no secrets, those go into auth."),
-        "body": ('"{}"', "What is sent."),
+        "headers": (
+            "{Accept: application/json}",
+            "Headers of the request; a secret is written as env:NAME or file:PATH.",
+        ),
+        "body": ('"{}"', "What is sent; env:NAME or file:PATH when it holds a secret."),
         "body_contains": ("ok", "Text that the answer must hold."),
         "auth": (_AUTH, "How to log in."),
         "tls": ("{ca_file: ca.pem}", "How the certificate is verified."),

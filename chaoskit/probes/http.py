@@ -2,13 +2,16 @@
 
 import ssl
 
+from pydantic import SecretStr
+
 from chaoskit.domain.checks import HttpProbe
 from chaoskit.domain.errors import InvalidInput
 from chaoskit.domain.ports import Sample
+from chaoskit.domain.secrecy import is_reference
 from chaoskit.probes.tls import tls_context
-from chaoskit.probes.web import Answer, Request, exchange, login, place
+from chaoskit.probes.web import Answer, Request, exchange, filled, login, place
 from chaoskit.probes.wire import GRACE, CannotAsk, Deadline, NoAnswer
-from chaoskit.secrets import redact
+from chaoskit.secrets import redact, resolve
 
 MOST_BYTES = 1024 * 1024
 """How much of a body is read; the latency of a larger one is the time until this much of it has come."""
@@ -33,23 +36,26 @@ class HttpRequestProbe:
 
     def sample(self) -> Sample:
         """Ask once, over a connection of its own, from looking up the name to the last byte within ``within``."""
+        spec = self._spec
         try:
-            known = login(self._spec.auth)
+            headers, known, body = filled(spec.headers), login(spec.auth), _secret_body(spec)
         except InvalidInput as error:
             return Sample(problem=str(error))
+        secrets = (*headers.secrets, *known.secrets, *((body,) if body else ()))
+        text = body.get_secret_value() if body else spec.body
         try:
-            sample = self._ask({**self._spec.headers, **known.headers})
+            sample = self._ask({**headers.headers, **known.headers}, text)
         except CannotAsk as error:
             sample = Sample(problem=str(error))
         except NoAnswer as error:
             sample = Sample(holds=False, problem=str(error))
-        return sample.model_copy(update={"problem": redact(sample.problem, known.secrets)})
+        return sample.model_copy(update={"problem": redact(sample.problem, secrets)})
 
-    def _ask(self, headers: dict[str, str]) -> Sample:
+    def _ask(self, headers: dict[str, str], text: str | None) -> Sample:
         spec = self._spec
         if self._context is None and spec.url.startswith("https:"):
             self._context = tls_context(spec.tls)
-        body = None if spec.body is None else spec.body.encode()
+        body = None if text is None else text.encode()
         # Reading certificates is our own work, so the clock starts after it.
         deadline = Deadline(spec.within)
         answer = exchange(Request(spec.method, spec.url, headers, body), self._context, deadline, MOST_BYTES)
@@ -69,3 +75,8 @@ class HttpRequestProbe:
             read = f"the first {MOST_BYTES // 1024} KiB"
             return Sample(problem=f"{where}: {read} of the body do not hold the text, and more was not read")
         return Sample(values=(took,), holds=False, problem=f"{where}: the body does not hold the text asked for")
+
+
+def _secret_body(spec: HttpProbe) -> SecretStr | None:
+    """The body that a reference leads to. Raises InvalidInput when there is none."""
+    return resolve(spec.body, lines=True) if spec.body is not None and is_reference(spec.body) else None

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from chaoskit import __version__
 from chaoskit.domain.connection import Auth
+from chaoskit.domain.secrecy import is_reference
 from chaoskit.probes.wire import BoundedTlsSocket, CannotAsk, Deadline, NoAnswer, asking, connect
 from chaoskit.secrets import resolve
 
@@ -37,7 +38,7 @@ class Answer(NamedTuple):
 
 
 class Login(NamedTuple):
-    """A header that logs in, and every form in which it could give a secret away."""
+    """Headers that may log in, and every form in which they could give a secret away."""
 
     headers: Mapping[str, str]
     secrets: tuple[SecretStr, ...]
@@ -54,6 +55,13 @@ def login(auth: Auth | None) -> Login:
     pair = f"{auth.username or ''}:{password.get_secret_value()}".encode()
     basic = base64.b64encode(pair).decode()
     return Login({"Authorization": f"Basic {basic}"}, (password, SecretStr(basic)))
+
+
+def filled(headers: Mapping[str, str]) -> Login:
+    """``headers`` with what their references lead to. Raises InvalidInput when a secret is missing."""
+    secrets = {name: resolve(value) for name, value in headers.items() if is_reference(value)}
+    plain = {name: secret.get_secret_value() for name, secret in secrets.items()}
+    return Login({**headers, **plain}, tuple(secrets.values()))
 
 
 def place(url: str) -> str:

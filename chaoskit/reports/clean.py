@@ -10,16 +10,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from chaoskit.domain.secrecy import HEADER_IN_TEXT, PARAMETER_IN_TEXT, is_reference, names_secret
+
 HIDDEN = "***"
 _URL_LOGIN = re.compile(r"(?<=://)[^\s/?#@:]*:[^\s/?#]*(?=@)")
 _HTTP_TOKEN = re.compile(r"(?<=http://|ttps://)[^\s/?#@:]+(?=@)")  # look-behinds are of one width, so http and (h)ttps
-_QUERY_SECRET = re.compile(
-    r"(?i)([?&](?:[\w-]*(?:token|secret|password|passwd|signature|api[-_]?key)|sig)=)[^&\s\"'#]+"
-)
+_QUERY_SECRET = re.compile(rf"(?i)([?&](?:{PARAMETER_IN_TEXT})=)[^&\s\"'#]+")
 _AUTH_SCHEME = re.compile(r"(?i)\b(bearer|basic)(\s+)(?=\S*[\d=])[A-Za-z0-9._~+/=-]{8,}")
-_LOGIN_HEADER = r"(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-auth-token"
-_HEADER = re.compile(rf"(?i)\b({_LOGIN_HEADER})([\"']?\s*:\s*[\"']?)[^\"'\n}}]+")
-_HEADER_NAME = re.compile(rf"(?i){_LOGIN_HEADER}")
+_HEADER = re.compile(rf"(?i)({HEADER_IN_TEXT})([\"']?\s*+:\s*+[\"']?+)(?!env:|file:)[^\"'\n}}]+")
 _BIDI = "\u202a-\u202e\u2066-\u2069"
 _UNSEEN = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}\u2028\u2029\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]")
 _DELETE = 0x7F
@@ -94,4 +92,5 @@ def _walk(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _entry(key: Any, item: Any, change: Callable[[str], str]) -> Any:
-    return HIDDEN if isinstance(key, str) and _HEADER_NAME.fullmatch(key) else _walk(item, change)
+    hide = isinstance(key, str) and names_secret(key) and isinstance(item, str) and not is_reference(item)
+    return HIDDEN if hide else _walk(item, change)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.gameday.kit import Chaoskit
 
 DETECTED = """
@@ -34,7 +36,11 @@ targets: {web: {docker: {compose: {project: "${BED}", service: web}}}}
 steady_state:
   - {name: load, promql: 'sum(rate(client_requests_total[5s]))', at_least: 1}
   - name: front page
-    http: {url: "${FRONT_URL}/", auth: {username: ops, password: "file:%s"}}
+    http:
+      url: "${FRONT_URL}/"
+      auth: {username: ops, password: "file:%(secret)s"}
+      headers: {X-Vault-Token: "env:PROM_TOKEN", Cookie: "file:%(secret)s"}
+      body: "file:%(secret)s"
 faults: [{kind: instance.pause, target: web, duration: 4s}]
 blast_radius: {max_targets: 1}
 sampling: {baseline: 1s}
@@ -64,14 +70,40 @@ def test_no_secret_is_in_anything_that_is_written(chaoskit: Chaoskit, tmp_path: 
     password = tmp_path / "password"
     password.write_text(f"{SECRET}\n")
     file = tmp_path / "guarded.yaml"
-    file.write_text(GUARDED % password)
+    file.write_text(GUARDED % {"secret": password})
     chaoskit.env["PROM_TOKEN"] = SECRET
     plan = tmp_path / "plan.json"
-    planned = chaoskit("plan", str(file), "--out", str(plan))
-    done = chaoskit("run", str(file), "--verbose")
+    given = ("--set", f"TICKET={SECRET}")
+    planned = chaoskit("plan", str(file), "--out", str(plan), *given)
+    done = chaoskit("run", str(file), "--verbose", *given)
     assert (planned.returncode, done.returncode) == (0, 0), done.stdout + done.stderr
     written = [path for path in tmp_path.rglob("*") if path.is_file() and path != password]
     assert len(written) >= 7, "the store, the plan and the four reports are among them"
+    assert chaoskit.report("guarded")["run"]["command"].endswith("--set TICKET=...")
     texts = [path.read_bytes() for path in written]
     texts += [stream.encode() for ran in (planned, done) for stream in (ran.stdout, ran.stderr)]
     assert not [path for path, text in zip([*written, *"____"], texts, strict=True) if SECRET.encode() in text]
+
+
+@pytest.mark.parametrize(
+    "leaky",
+    [
+        'http: {url: "http://web/", headers: {X-Auth-Token: "%s"}}',
+        'http: {url: "http://web/", headers: {X-Vault-Token: "${PROM_TOKEN}"}}',
+        'http: {url: "http://web/", body: "user=ada&password=%s"}',
+        'http: {url: "http://web/?api_key=%s"}',
+        'command: {run: [redis-cli, -a, "%s", ping]}',
+    ],
+)
+def test_a_file_that_holds_a_secret_is_refused_and_the_secret_not_shown(
+    chaoskit: Chaoskit, tmp_path: Path, leaky: str
+) -> None:
+    file = tmp_path / "leaky.yaml"
+    check = leaky.replace("%s", SECRET)
+    file.write_text(DETECTED.replace("steady_state:", f"steady_state:\n  - {{name: leaky, {check}}}") % "X")
+    chaoskit.env["PROM_TOKEN"] = SECRET
+    done = chaoskit("run", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "holds a secret" in done.stderr
+    assert SECRET not in done.stderr
+    assert not chaoskit.store.exists()

@@ -51,7 +51,7 @@ def test_method_headers_body_and_login_are_sent_as_written(monkeypatch: pytest.M
     monkeypatch.setenv("PAGE_TOKEN", "s3cret")
     with Server(lambda _: Reply(b"", 201)) as server:
         asks = probe(
-            server.url + "/a%20b/ü?q=1%202&token=t",
+            server.url + "/a%20b/ü?q=1%202&page=t",
             method="POST",
             status=[200, 201],
             headers={"X-Tenant": "chaos", "Content-Type": "application/json"},
@@ -60,12 +60,27 @@ def test_method_headers_body_and_login_are_sent_as_written(monkeypatch: pytest.M
         )
         assert asks.sample().holds is True
         (seen,) = server.seen
-    assert (seen.method, seen.path) == ("POST", "/a%20b/%C3%BC?q=1%202&token=t")
+    assert (seen.method, seen.path) == ("POST", "/a%20b/%C3%BC?q=1%202&page=t")
     assert seen.body == '{"ü": 1}'.encode()
     assert seen.headers["X-Tenant"] == "chaos"
     assert seen.headers["Authorization"] == "Bearer s3cret"
     assert seen.headers["User-Agent"].startswith("chaoskit/")
     assert seen.headers["Host"] == f"{HOST}:{server.port}"
+
+
+def test_headers_and_a_body_by_reference_are_read_anew_for_each_sample_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    body = tmp_path / "login.json"
+    body.write_text('{\n  "password": "s3cret-one"\n}\n')
+    monkeypatch.setenv("VAULT", "s3cret-one")
+    with Server(lambda _: Reply(b"", 403)) as server:
+        asks = probe(server.url, method="POST", headers={"X-Vault-Token": "env:VAULT"}, body=f"file:{body}")
+        assert asks.sample().holds is False
+        monkeypatch.setenv("VAULT", "s3cret-two")
+        assert asks.sample().holds is False
+        assert [seen.headers["X-Vault-Token"] for seen in server.seen] == ["s3cret-one", "s3cret-two"]
+        assert {seen.body for seen in server.seen} == {b'{\n  "password": "s3cret-one"\n}'}
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS"])
@@ -87,11 +102,11 @@ def test_the_text_asked_for_must_be_in_the_body() -> None:
 
 def test_another_status_does_not_hold_and_a_redirect_is_just_its_status() -> None:
     with Server(lambda _: Reply(b"", 302, {"Location": "/login"})) as server:
-        taken = probe(server.url + "/?token=hidden").sample()
+        taken = probe(server.url + "/?ticket=hidden").sample()
         assert (taken.holds, taken.problem) == (False, f"{server.url}/: status 302, not 200")
         assert len(taken.values) == 1
         assert probe(server.url, status=302).sample().holds is True
-        assert [seen.path for seen in server.seen] == ["/?token=hidden", "/"]
+        assert [seen.path for seen in server.seen] == ["/?ticket=hidden", "/"]
 
 
 def test_a_closed_port_does_not_hold() -> None:
@@ -226,6 +241,9 @@ def test_a_resolver_that_never_answers_is_unknown_in_time(tmp_path: Path) -> Non
 def test_missing_secrets_and_files_are_unknown() -> None:
     with Server(lambda _: Reply(b"ok")) as server:
         assert probe(server.url, auth={"bearer": "env:NO_SUCH_TOKEN"}).sample().holds is None
+        for spec in ({"headers": {"X-Token": "env:NO_SUCH_TOKEN"}}, {"body": "env:NO_SUCH_TOKEN", "method": "POST"}):
+            taken = probe(server.url, **spec).sample()
+            assert (taken.holds, "NO_SUCH_TOKEN is not set" in taken.problem) == (None, True)
         assert server.seen == []
     taken = probe("https://127.0.0.1:1/", tls={"ca_file": "/nowhere.pem"}).sample()
     assert (taken.holds, taken.problem) == (
@@ -243,7 +261,7 @@ def test_an_address_that_is_none_is_unknown(url: str) -> None:
 
 def test_a_header_that_cannot_be_sent_is_unknown_and_not_shown() -> None:
     with Server(lambda _: Reply(b"ok")) as server:
-        taken = probe(server.url, headers={"X-Key": "hidden\r\nX-Injected: 1"}).sample()
+        taken = probe(server.url, headers={"X-Label": "hidden\r\nX-Injected: 1"}).sample()
     assert taken.holds is None
     assert "a header holds what cannot be sent" in taken.problem
     assert "hidden" not in taken.problem

@@ -31,8 +31,10 @@ class OneProcess:
 
     id = "local://host/nginx@812:5550.b00t"
 
-    def __init__(self, owner: Owner | None = ROOT, ours: Owner | None = ROOT) -> None:
-        self._owner, self._ours = owner, ours
+    def __init__(
+        self, owner: Owner | None = ROOT, ours: Owner | None = ROOT, argv: tuple[str, ...] = NGINX.argv
+    ) -> None:
+        self._owner, self._ours, self._argv = owner, ours, argv
 
     def identity(self) -> str:
         return "812:5550"
@@ -42,7 +44,7 @@ class OneProcess:
         return Completed(0, "", "")
 
     def process(self) -> ProcessState:
-        return NGINX.model_copy(update={"owner": self._owner})
+        return NGINX.model_copy(update={"owner": self._owner, "argv": self._argv})
 
     def successors(self) -> tuple[ProcessState, ...]:
         return (WORKER,)
@@ -121,6 +123,15 @@ def test_restart_same_is_refused_where_it_would_change_the_rights(
 def test_restart_same_is_for_a_process_with_our_rights() -> None:
     made = ProcessKill(restart="same").prepare(OneProcess(WWW, WWW), "chaoskit-r-1")
     assert made.restart == NGINX.argv
+
+
+def test_restart_same_is_refused_where_the_journal_would_hold_a_secret() -> None:
+    target = OneProcess(argv=("/usr/bin/redis-server", "--requirepass", "s3cret"))
+    words = r"restart: same: the command line holds a secret \(--requirepass\).* or write restart: \[SCRIPT\]"
+    with pytest.raises(Unsupported, match=words) as refused:
+        ProcessKill(restart="same").prepare(target, "chaoskit-r-1")
+    assert "s3cret" not in str(refused.value)
+    assert ProcessKill(supervised=True).prepare(target, "chaoskit-r-1").restart is None
 
 
 def test_a_process_with_other_rights_is_no_replacement() -> None:
