@@ -1,7 +1,7 @@
 """Restores what outlived a runner that died, from its journal alone, and closes the record of its run."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from chaoskit.app import Finished, conclude, is_live, revive
 from chaoskit.domain.errors import StoreFailed, UnknownRun
 from chaoskit.domain.history import Event, InjectionRecord, RunRecord
-from chaoskit.domain.journal import Accepted, Intended, outstanding, tag_of
+from chaoskit.domain.journal import Accepted, Entry, Intended, Restored, outstanding, tag_of
 from chaoskit.domain.ports import KeepsAside
 from chaoskit.drivers import DriverSources
 from chaoskit.engine.access import Access
@@ -167,11 +167,11 @@ def _close_record(
     at = (RealClock().utc() - record.started_at).total_seconds()
     then = {n: (moment - record.started_at).total_seconds() for n, moment in when.items()}
     by_n = {one.intended.n: one for one in undone}
-    # The runner may have journalled an injection without living to put it in its record.
-    known = {one.n: _from_journal(one, at) for one in orphaned.left} | {i.n: i for i in record.injections}
+    known = _known(record, store.salvage(orphaned.run)[0], by_n)
     injections = tuple(_ended(known[n], by_n.get(n), then.get(n, at)) for n in sorted(known))
     events = [Event(at=at, kind="rollback", text=text) for text in (*map(_told, undone), *notes)]
-    errors = (*record.errors, *_why_from_outside(record, undone))
+    later = any(one not in record.injections for one in injections)
+    errors = (*record.errors, *_why_from_outside(record, later=later))
     closed = record.model_copy(
         update={"injections": injections, "errors": errors, "ended_at": at, "events": (*record.events, *events)}
     )
@@ -186,6 +186,24 @@ def _ended(record: InjectionRecord, one: Undone | None, at: float) -> InjectionR
     if one.restored:
         update["restored_at"] = at
     return record.model_copy(update=update)
+
+
+def _known(record: RunRecord, entries: Sequence[Entry], undone: Container[int]) -> dict[int, InjectionRecord]:
+    """The injections of a run by number, with what its runner journalled and did not live to put into its record.
+
+    Those that were ``undone`` from outside are told of by whoever did that.
+    """
+    known = {one.n: one for one in record.injections}
+    for entry in entries:
+        at = (entry.at - record.started_at).total_seconds()
+        if isinstance(entry, Intended):
+            known.setdefault(entry.n, _from_journal(entry, at))
+        elif isinstance(entry, Restored) and entry.n not in undone:
+            before = known.get(entry.n)
+            if before is not None and before.restored_at is None:
+                update = {"restored_at": at, "note": entry.note, "attempts": entry.attempts, "residue": ()}
+                known[entry.n] = before.model_copy(update=update)
+    return known
 
 
 def _from_journal(intended: Intended, at: float) -> InjectionRecord:
@@ -209,9 +227,9 @@ def _told(one: Undone) -> str:
     return f"{what}: {one.note}" if one.restored else f"{what}: NOT restored: {'; '.join(one.residue)}"
 
 
-def _why_from_outside(record: RunRecord, undone: Sequence[Undone]) -> list[str]:
-    """What went wrong in the run itself: one whose faults outlived it must not pass because of a later rollback."""
+def _why_from_outside(record: RunRecord, *, later: bool) -> list[str]:
+    """What went wrong in the run itself: one whose faults outlived it must not pass because of a ``later`` rollback."""
     if record.ended_at is None:
         where = record.phases[-1].name if record.phases else "the start"
         return [f"the runner (pid {record.runner.pid} on {record.runner.host}) died in {where}"]
-    return ["the run's own rollback left something behind, which was undone only later"] if undone else []
+    return ["the run's own rollback left something behind, which was undone only later"] if later else []

@@ -14,7 +14,7 @@ from chaoskit.domain.verdict import Verdict
 from chaoskit.engine.rollback import Undone
 from chaoskit.settings import Settings
 from chaoskit.store.store import Store
-from tests.unit.store.builders import begun, ended, injection_record, intended
+from tests.unit.store.builders import begun, ended, injection_record, intended, restored
 
 
 @pytest.fixture
@@ -94,3 +94,28 @@ def test_the_verdict_stands_where_the_store_can_no_longer_keep_it(
     finished = conclude(begun(), store, settings)
     assert finished.reports
     assert "ck.db" in finished.trouble
+
+
+def test_what_a_runner_journalled_as_restored_and_did_not_live_to_record_is_restored(
+    store: Store, settings: Settings
+) -> None:
+    open_ = injection_record().model_copy(update={"rollback_at": None, "restored_at": None})
+    store.begin(begun())
+    store.save(begun().model_copy(update={"injections": (open_,)}))
+    store.append(intended(), restored())
+    (finished,) = cleanup.close_dead_runs(store, settings)
+    (told,) = finished.record.injections
+    assert (told.restored_at, told.note) == (60.0, "started again")
+    assert finished.judgement.verdict is Verdict.ERROR
+    assert "died in" in finished.judgement.reasons[0]
+
+
+def test_what_only_the_journal_knows_to_be_restored_makes_no_record_better_that_had_ended(
+    store: Store, settings: Settings
+) -> None:
+    left = injection_record().model_copy(update={"restored_at": None, "residue": ("paused",)})
+    store.begin(begun())
+    store.save(ended().model_copy(update={"injections": (left,), "errors": (), "abort": None}))
+    store.append(intended(), restored())
+    (finished,) = cleanup.close_dead_runs(store, settings)
+    assert finished.judgement.verdict is Verdict.ERROR
