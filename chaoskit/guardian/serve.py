@@ -37,6 +37,9 @@ class Duty(Protocol):
     def undo(self, log: Callable[[str], None]) -> bool:
         """Undo and verify all of them; True when nothing is left. May raise, and is tried again then."""
 
+    def outstanding(self) -> Sequence[Any]:
+        """What the journal says of this run that nobody has ended; nothing where it cannot be read."""
+
     def may_still_land(self) -> bool:
         """Whether the runner may have died with a request under way."""
 
@@ -99,9 +102,16 @@ class Serving:
             elif word == "disarm":
                 return ""
             elif word == "closed":
+                self._take_over()
                 return "the runner died" if self._held else ""
             elif not word and self._held and self._now() >= deadline:
                 return f"the runner was silent for its whole lease of {self._lease:g}s"
+
+    def _take_over(self) -> None:
+        """The runner may have died after it wrote an intention, and before it could tell us; or the other way round."""
+        found = self._duty.outstanding()
+        self._duty.hold(found)
+        self._held.update({int(one["n"]): one for one in found})
 
     def _patience(self, deadline: float) -> float | None:
         """Seconds to listen: until the lease is over; until it is time to load; or for ever."""

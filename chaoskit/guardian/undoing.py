@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from chaoskit.app import is_live, revive
 from chaoskit.cleanup import conclude_dead, orphans
 from chaoskit.domain.errors import ChaoskitError, TargetGone
-from chaoskit.domain.journal import Injected, InjectFailed, Intended
+from chaoskit.domain.journal import Injected, InjectFailed, Intended, outstanding
 from chaoskit.drivers import DriverSources
 from chaoskit.engine.access import Access
 from chaoskit.engine.clock import RealClock
@@ -79,6 +79,16 @@ class Undoing:
             else:
                 self._restored_at.pop(one.intended.n, None)
         return all(one.restored or _is_gone(one) for one in undone)
+
+    def outstanding(self) -> Sequence[Any]:
+        """The open intentions of the run in the journal."""
+        if self._store is None or not self._store.path.exists():  # looking must not make a store anew
+            return []
+        try:
+            entries, _ = self._store.salvage(self._run)
+        except ChaoskitError:
+            return []
+        return [one.model_dump(mode="json") for one in outstanding(entries)]
 
     def may_still_land(self) -> bool:
         """Whether any injection has no outcome in the journal: the runner died while it was being made."""
