@@ -17,6 +17,7 @@ from chaoskit.engine.access import Access
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.injecting import closing_entry
 from chaoskit.engine.rollback import Undone, roll_back
+from chaoskit.guardian import places
 from chaoskit.settings import Settings
 from chaoskit.store.liveness import alive, me
 
@@ -138,9 +139,13 @@ def _discard(left: Sequence[Intended], settings: Settings) -> list[str]:
 
 
 def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
-    """Judge and report runs whose runner died without leaving anything behind, so that none stays open for ever."""
+    """Judge and report runs whose runner died without leaving anything behind, so that none stays open for ever.
+
+    Of their guardians, those that did nothing are forgotten.
+    """
     now = RealClock().utc()
     left = set(store.open_runs())
+    places.sweep(store.path, but=left)
     unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not alive(run.runner, now)]
     closed = [_close_record(Orphans(run, (), live=False), (), store, settings) for run in unfinished if run not in left]
     return [one for one in closed if one is not None]

@@ -3,11 +3,13 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+ARMED = " armed: "
+"""What marks every line in the log of a guardian to which nothing happened."""
 State = Literal["standing by", "armed", "undoing", "done", "gave up"]
 
 
@@ -41,13 +43,18 @@ def place_of(store: Path, run: str) -> Place:
 
 
 def open_log(place: Place) -> int:
-    """A descriptor of the log, readable by its owner only. Raises OSError."""
+    """A descriptor of the log, readable by its owner only, and ours until it is closed everywhere. Raises OSError."""
     place.log.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    return os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    while True:
+        fd = os.open(place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        hold(fd)
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)  # swept away between the two
 
 
 def hold(fd: int) -> bool:
-    """Take the lock on the log, for as long as this process lives; False when another guardian of the run has it."""
+    """Take the lock on the log, until ``fd`` and its copies are closed; False when another guardian has it."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -69,6 +76,23 @@ def clear(place: Place) -> None:
     for path in (place.state, place.log):
         with suppress(OSError):
             path.unlink()
+
+
+def sweep(store: Path, but: Container[str]) -> None:
+    """Clear what guardians left that died without having acted. Those of the runs ``but`` have something to say yet."""
+    for log in folder_of(store).glob("*.log"):
+        if log.stem not in but:
+            with suppress(OSError):
+                _sweep(Place(log, log.with_suffix(".json")))
+
+
+def _sweep(place: Place) -> None:
+    fd = os.open(place.log, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        if hold(fd) and all(ARMED in line for line in place.log.read_text().splitlines()):
+            clear(place)
+    finally:
+        os.close(fd)
 
 
 def sightings(store: Path) -> Iterator[Sighting]:

@@ -209,6 +209,7 @@ def test_both_killed_leave_it_to_a_person(bed: Bed) -> None:
     assert time.monotonic() - begin < 3
     assert done.returncode == 0, done.stdout + done.stderr
     assert not bed.frozen()
+    assert bed.status()["guardians"] == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
