@@ -109,8 +109,12 @@ class Serving:
 
     def _take_over(self) -> None:
         """The runner may have died after it wrote an intention, and before it could tell us; or the other way round."""
-        found = self._duty.outstanding()
-        self._duty.hold(found)
+        try:
+            found = self._duty.outstanding()
+            self._duty.hold(found)
+        except Exception:  # noqa: BLE001 whatever the journal holds, what we were handed is undone
+            log(traceback.format_exc())
+            return
         self._held.update({int(one["n"]): one for one in found})
 
     def _patience(self, deadline: float) -> float | None:

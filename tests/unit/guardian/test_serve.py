@@ -58,6 +58,7 @@ class FakeDuty:
         self.held: dict[int, Any] = {}
         self.undone: list[tuple[float, tuple[int, ...]]] = []
         self.concluded = False
+        self.journal: Sequence[Any] | Exception = []
 
     def hold(self, intended: Sequence[Any]) -> None:
         self.held.update({one["n"]: one for one in intended})
@@ -71,6 +72,11 @@ class FakeDuty:
             raise RuntimeError("nobody answers")
         return True
 
+    def outstanding(self) -> Sequence[Any]:
+        if isinstance(self.journal, Exception):
+            raise self.journal
+        return self.journal
+
     def may_still_land(self) -> bool:
         return self._lands
 
@@ -81,9 +87,16 @@ class FakeDuty:
 class Played(FakeDuty):
     """A whole life of a guardian: what it undid and when, what it said, what others saw."""
 
-    def __init__(self, *script: tuple[float, str | Mapping[str, Any]], works: int = 1, lands: bool = False) -> None:
+    def __init__(
+        self,
+        *script: tuple[float, str | Mapping[str, Any]],
+        works: int = 1,
+        lands: bool = False,
+        journal: Sequence[Any] | Exception = (),
+    ) -> None:
         self.wire = FakeWire(script)
         super().__init__(self.wire, works, lands=lands)
+        self.journal = journal
         self.states: list[tuple[State, int]] = []
 
         def wait(seconds: float) -> None:
@@ -125,6 +138,15 @@ def test_a_runner_that_dies_is_undone_at_once() -> None:
     assert played.undone == [(7.0, (1, 2))]
     assert played.concluded
     assert [state for state, _ in played.states] == ["standing by", "armed", "undoing", "done"]
+
+
+def test_what_the_runner_wrote_and_did_not_live_to_hand_over_is_undone_too() -> None:
+    assert Played((7.0, CLOSE), journal=[{"n": 1}]).undone == [(7.0, (1,))]
+    assert Played((0.1, arm(1)), (7.0, CLOSE), journal=[{"n": 1}, {"n": 2}]).undone == [(7.0, (1, 2))]
+
+
+def test_a_journal_that_cannot_be_used_keeps_nobody_from_undoing_what_is_held() -> None:
+    assert Played((0.1, arm(1)), (7.0, CLOSE), journal=RuntimeError("damaged")).undone == [(7.0, (1,))]
 
 
 def test_what_was_released_is_not_undone() -> None:
