@@ -7,6 +7,14 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from chaoskit.domain.errors import Unsupported
 from chaoskit.domain.quantities import Value
 
+_SHOWN = 120
+
+
+def shown(argv: Sequence[str]) -> str:
+    """A command for messages: one line, cut short when it holds a whole script."""
+    line = " ".join(" ".join(argv).split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
+
 
 class Completed(NamedTuple):
     """A command that ended: its exit status and what it printed."""
@@ -173,12 +181,17 @@ class Owner(Value):
 
 
 class ProcessState(Value):
-    """What a process is doing: ``pid`` is 0 and ``running`` False when it is gone. A zombie is not running."""
+    """What a process is doing: ``pid`` is 0 and ``running`` False when it is gone. A zombie is not running.
+
+    ``started_at`` is in seconds since boot; ``ticks`` is the same as the kernel itself counts it (field 22 of
+    /proc/PID/stat), 0 where it is not known.
+    """
 
     pid: int
     running: bool
     stopped: bool = False
     started_at: float = 0.0
+    ticks: int = 0
     argv: tuple[str, ...] = ()
     cwd: str = ""
     owner: Owner | None = None

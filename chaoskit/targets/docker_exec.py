@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from chaoskit.domain.capabilities import shown
 from chaoskit.domain.errors import TargetTimeout
 from chaoskit.domain.ports import Completed
 from chaoskit.targets.docker_engine import Engine
@@ -29,7 +30,7 @@ def run_bounded(engine: Engine, container: str, name: str, argv: Sequence[str], 
     TargetTimeout the command may still be running.
     """
     deadline = time.monotonic() + timeout
-    doing = f"run `{' '.join(argv)}` in {name}"
+    doing = f"run `{shown(argv)}` in {name}"
     with engine.doing(doing):
         started = _start(engine, container, argv)
         try:

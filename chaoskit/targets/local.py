@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote, unquote
 
-from chaoskit.domain.capabilities import Completed, Owner, ProcessState
+from chaoskit.domain.capabilities import Completed, Owner, ProcessState, shown
 from chaoskit.domain.errors import (
     AccessDenied,
     CommandFailed,
@@ -122,7 +122,7 @@ class LocalTarget:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired as error:
             _abandon(process)
-            raise TargetTimeout(f"`{' '.join(argv)}` was not over within {timeout:g}s and was killed") from error
+            raise TargetTimeout(f"`{shown(argv)}` was not over within {timeout:g}s and was killed") from error
         return Completed(process.returncode, out, err)
 
     # --- the process ------------------------------------------------------------------------------------
