@@ -22,7 +22,7 @@ from typing import Protocol
 import pytest
 
 from chaoskit.domain.errors import TargetError, TargetGone
-from chaoskit.domain.ports import Fault, Injection, Target
+from chaoskit.domain.ports import Fault, Injection, SelfReverting, Target
 
 TAG = "chaoskit-contract-1"
 OTHER_TAG = "chaoskit-contract-2"
@@ -96,6 +96,13 @@ def restored(bed: Bed, injection: Injection) -> bool:
             return injection.verify(target) == ()
     except TargetError:
         return False
+
+
+def run_undo_script(bed: Bed, injection: SelfReverting) -> None:
+    """Let the target undo it as its dead-man timer would."""
+    with bed.open() as target:
+        done = target.run("sh", "-c", injection.undo_script())
+    assert done.status == 0, done
 
 
 class FaultContract:
@@ -199,6 +206,30 @@ class FaultContract:
             injection.revert(target)
             before = bed.trace(), bed.bystanders()
             injection.revert(target)
+            assert injection.verify(target) == ()
+        assert (bed.trace(), bed.bystanders()) == before
+
+    def test_where_it_has_an_undo_script_that_alone_restores(self, bed: Bed, injection: Injection) -> None:
+        if not isinstance(injection, SelfReverting):
+            return
+        before = bed.facts(), bed.bystanders()
+        with bed.open() as target:
+            injection.inject(target)
+        for _ in ("once", "once more"):
+            run_undo_script(bed, injection)
+        with bed.open() as target:
+            assert injection.verify(target) == ()
+        assert eventually(bed.serving)
+        assert (bed.facts(), bed.bystanders()) == before
+
+    def test_where_it_has_an_undo_script_that_without_inject_changes_nothing(
+        self, bed: Bed, injection: Injection
+    ) -> None:
+        if not isinstance(injection, SelfReverting):
+            return
+        before = bed.trace(), bed.bystanders()
+        run_undo_script(bed, injection)
+        with bed.open() as target:
             assert injection.verify(target) == ()
         assert (bed.trace(), bed.bystanders()) == before
 

@@ -47,6 +47,7 @@ __all__ = [
     "Processes",
     "Residue",
     "Sample",
+    "SelfReverting",
     "Sources",
     "Target",
     "TargetRef",
@@ -144,6 +145,18 @@ class KeepsAside(Protocol):
 
     def discard(self, target: Target) -> None:
         """Remove it, for the undo will never come; harmless when nothing is there. Raises TargetError."""
+
+
+@runtime_checkable
+class SelfReverting(Protocol):
+    """An injection that its target can undo by itself, without chaoskit: it is armed there before it is made."""
+
+    def undo_script(self) -> str:
+        """Shell that the target runs alone, as the target's user: the injection's own undo.
+
+        Idempotent, harmless if never injected; needs only a POSIX sh (dash, busybox ash, bash). It ends with status 0
+        when nothing is left to undo; else it is run again.
+        """
 
 
 class Fault(Value, ABC):
