@@ -46,11 +46,15 @@ def in_a_container(pid: int) -> bool:
 
 
 def is_chaoskit(argv: Sequence[str]) -> bool:
-    """Whether a command line is that of a runner, scheduler or guardian, whose death would leave faults behind."""
-    if any(PurePath(word).name == "chaoskit" for word in argv[:2]):
+    """Whether a command line is that of a runner, scheduler, guardian or timer, whose death would leave faults."""
+    if any(PurePath(word).name == "chaoskit" for word in argv[:2]) or _is_timer(argv):
         return True
     module = next((word for flag, word in pairwise(argv) if flag == "-m"), "")
     return module == "chaoskit" or (module.startswith("chaoskit.") and not module.startswith("chaoskit.demo"))
+
+
+def _is_timer(argv: Sequence[str]) -> bool:
+    return len(argv) == 2 and PurePath(argv[1]).match("chaoskit-*/loop")  # noqa: PLR2004 a shell and its script
 
 
 def ourselves() -> frozenset[int]:

@@ -57,7 +57,7 @@ def busybox() -> Path | None:
     return Path(found) if found else None
 
 
-def image_tar(binary: Path) -> bytes:
+def image_tar(binary: Path, applets: Sequence[str] = APPLETS) -> bytes:
     """A root file system: the binary, its names, and a page to serve."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
@@ -67,7 +67,7 @@ def image_tar(binary: Path) -> bytes:
             tar.addfile(entry)
         _add_file(tar, "bin/busybox", binary.read_bytes(), 0o755)
         _add_file(tar, "www/index.html", b"here\n", 0o644)
-        for applet in APPLETS:
+        for applet in applets:
             entry = tarfile.TarInfo(f"bin/{applet}")
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(entry)
@@ -81,7 +81,7 @@ def _add_file(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> Non
 
 
 @contextmanager
-def image() -> Iterator[str]:
+def image(applets: Sequence[str] = APPLETS) -> Iterator[str]:
     """An image of busybox alone; removed afterwards."""
     binary = busybox()
     assert binary is not None
@@ -89,7 +89,7 @@ def image() -> Iterator[str]:
     change = f"LABEL {OWNER_LABEL}"
     subprocess.run(
         ["docker", "import", "--change", change, "-", name],
-        input=image_tar(binary),
+        input=image_tar(binary, applets),
         capture_output=True,
         timeout=60,
         check=True,

@@ -12,9 +12,10 @@ from chaoskit.targets.local_exclusion import is_chaoskit
         "/usr/bin/python3 /usr/local/bin/chaoskit run x.yaml",
         "python3 -m chaoskit run x.yaml",
         "python3 -I -m chaoskit.guardian 12",
+        "sh /run/chaoskit-260101t120000abc-1/loop",
     ],
 )
-def test_runners_and_guardians_are_recognised(command: str) -> None:
+def test_runners_guardians_and_timers_are_recognised(command: str) -> None:
     assert is_chaoskit(command.split())
 
 
@@ -29,6 +30,8 @@ def test_runners_and_guardians_are_recognised(command: str) -> None:
         "/usr/bin/python3 /opt/chaoskit/demo/service.py --name web-1",
         "tail -f chaoskit.log",
         "python3 -m chaoskitten",
+        "sh /srv/chaoskit-tools/loop forever",
+        "sh /srv/tools/loop",
     ],
 )
 def test_everything_else_is_not(command: str) -> None:

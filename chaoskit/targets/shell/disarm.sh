@@ -1,0 +1,2 @@
+end
+echo disarmed
