@@ -4,9 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from chaoskit.domain.capabilities import ProcessState, Target, processes
-from chaoskit.domain.errors import TargetGone
+from chaoskit.domain.errors import TargetGone, Unsupported
 from chaoskit.domain.ports import Capability, Effect, Fault, Injection, Residue
 from chaoskit.faults._processes import Life, hittable, newcomers, newest, program, running, soon
+
+_CONTINUE = """\
+[ -e /proc/{pid} ] || exit 0
+stat=$(cat /proc/{pid}/stat) || exit 1
+set -- ${{stat##*)}} # the name of the program, which may hold anything, is cut off
+[ "${{20}}" != {ticks} ] || kill -CONT {pid}
+"""
 
 
 class PauseInjection(Injection):
@@ -29,6 +36,13 @@ class PauseInjection(Injection):
     def by_hand(self) -> tuple[str, ...]:
         """The command."""
         return (f"kill -CONT {self.before.pid}",)
+
+    def undo_script(self) -> str:
+        """The command, if it is still the same life of the pid.
+
+        One that is not stopped is continued as well: it may be in a system call, and would stop at the end of that.
+        """
+        return _CONTINUE.format(pid=self.before.pid, ticks=self.before.ticks)
 
     def inject(self, target: Target) -> None:
         """Freeze it, and wait a moment until it is: a process in a system call stops when that is over."""
@@ -89,4 +103,8 @@ class ProcessPause(Fault):
     def prepare(self, target: Target, tag: str) -> PauseInjection:
         """Look at the process. Raises TargetGone, and Unsupported when it is stopped already."""
         before, others = hittable(target)
+        if not before.ticks:
+            raise Unsupported(
+                f"{target.id} does not tell the start of its process in ticks; its undo could hit another"
+            )
         return PauseInjection(tag=tag, target=target.id, before=before, others=others)

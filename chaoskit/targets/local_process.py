@@ -71,6 +71,7 @@ def state_of(stat: Stat) -> ProcessState:
         running=True,
         stopped=stat.state == "T",
         started_at=stat.life.ticks / _TICKS,
+        ticks=stat.life.ticks,
         argv=read_argv(pid),
         cwd=_read_cwd(pid),
         owner=read_owner(pid),

@@ -70,7 +70,9 @@ class ExampleProcess(OnPaper):
     def process(self) -> ProcessState:
         """It runs."""
         argv = ("/usr/sbin/nginx", "-g", "daemon off;")
-        return ProcessState(pid=4242, running=True, started_at=1000.0, argv=argv, cwd="/srv/www", owner=ROOT)
+        return ProcessState(
+            pid=4242, running=True, started_at=1000.0, ticks=100000, argv=argv, cwd="/srv/www", owner=ROOT
+        )
 
     def successors(self) -> tuple[ProcessState, ...]:
         """It is the only one."""

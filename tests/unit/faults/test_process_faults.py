@@ -19,6 +19,7 @@ NGINX = ProcessState(
     pid=812,
     running=True,
     started_at=55.5,
+    ticks=5550,
     argv=("/usr/sbin/nginx", "-g", "password s3cret"),
     cwd="/srv/my site",
     owner=ROOT,
@@ -151,6 +152,18 @@ def test_a_pause_says_each_command() -> None:
     assert made.actions() == ("kill -STOP 812",)
     assert made.undo()[0] == "kill -CONT 812, if it is still the process that started then"
     assert made.by_hand() == ("kill -CONT 812",)
+    assert made.undo_script() == (
+        "[ -e /proc/812 ] || exit 0\n"
+        "stat=$(cat /proc/812/stat) || exit 1\n"
+        "set -- ${stat##*)} # the name of the program, which may hold anything, is cut off\n"
+        '[ "${20}" != 5550 ] || kill -CONT 812\n'
+    )
+
+
+def test_a_pause_that_could_hit_another_life_of_the_pid_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OneProcess, "process", lambda _: NGINX.model_copy(update={"ticks": 0}))
+    with pytest.raises(Unsupported, match="does not tell the start of its process in ticks"):
+        ProcessPause().prepare(OneProcess(), "chaoskit-r-2")
 
 
 @pytest.mark.parametrize(
