@@ -16,7 +16,7 @@ from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import Injection, Probe
 from chaoskit.domain.readings import Reading, judge_abort, judge_check, judge_detection
 from chaoskit.domain.verdict import Judgement, judge
-from chaoskit.drivers import DriverSources, probes_of, prometheus_guard, prometheus_of, scrape_interval
+from chaoskit.drivers import DriverSources, probes_of, prometheus_guard, prometheus_of, scrape_interval, timers
 from chaoskit.engine.access import Access
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.crew import fan_out
@@ -217,7 +217,7 @@ def run(
     try:
         clock = RealClock()
         lease = Lease(settings.lease, guardian, clock)
-        record = execute(job, Desk(Claiming(store, settings), clock, halt, narrator, lease))
+        record = execute(job, Desk(Claiming(store, settings), clock, halt, narrator, lease, timers()))
     finally:
         guardian.close()
         ready.sources.close()

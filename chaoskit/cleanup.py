@@ -12,7 +12,7 @@ from chaoskit.domain.errors import StoreFailed, UnknownRun
 from chaoskit.domain.history import Event, InjectionRecord, RunRecord
 from chaoskit.domain.journal import Accepted, Entry, Intended, Restored, outstanding, tag_of
 from chaoskit.domain.ports import KeepsAside
-from chaoskit.drivers import DriverSources
+from chaoskit.drivers import DriverSources, timers
 from chaoskit.engine.access import Access
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.injecting import closing_entry
@@ -89,7 +89,7 @@ def restore(
             tell(one)
 
     try:
-        roll_back(orphaned.left, access, revive, clock, keep)
+        roll_back(orphaned.left, access, revive, timers(), clock, keep)
     finally:
         access.close()
         sources.close()

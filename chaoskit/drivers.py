@@ -12,6 +12,7 @@ from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import Probe, TargetSource
 from chaoskit.domain.targeting import TargetSpec
 from chaoskit.engine.sampler import Key
+from chaoskit.engine.timers import Timers
 
 
 @runtime_checkable
@@ -57,6 +58,13 @@ class DriverSources:
 
             return LocalSource(spec.local, watched_urls=self._watched_urls)
         raise AssertionError("a target group has exactly one kind; its model sees to that")
+
+
+def timers() -> Timers:
+    """How dead-man timers are kept on targets."""
+    from chaoskit.targets import deadman
+
+    return deadman
 
 
 def alert_query(expected: ExpectedAlert) -> str:

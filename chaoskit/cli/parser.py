@@ -31,7 +31,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("-V", "--version", action="version", version=f"chaoskit {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    adders = (_run, _plan, _validate, _schema, _faults, _status, _halt, _rollback, _history, _report, _doctor)
+    adders = (_run, _plan, _validate, _schema, _faults, _status, _halt, _rollback, _sweep, _history, _report, _doctor)
     by_name = {add.__name__.removeprefix("_"): add for add in adders}
     for add in [by_name[only]] if only in by_name else adders:
         add(commands)
@@ -133,6 +133,18 @@ def _rollback(commands: Commands) -> None:
     )
     command.add_argument("--force", action="store_true", help="also undo runs whose runner seems to be alive")
     command.add_argument("--reports", metavar="DIR", help="folder for reports (default: ./chaoskit-reports)")
+
+
+def _sweep(commands: Commands) -> None:
+    command = _command(commands, "sweep", "sweeping:sweep", "find and remove what chaoskit left, without any journal")
+    command.add_argument(
+        "--engine",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a Docker engine to search, as in DOCKER_HOST; repeatable (default: the configured one)",
+    )
+    command.add_argument("--dry-run", action="store_true", help="only show what would be removed")
 
 
 def _history(commands: Commands) -> None:

@@ -6,13 +6,15 @@ from chaoskit.domain.ports import Clock
 from chaoskit.engine.halt import Halt
 from chaoskit.engine.lease import Lease
 from chaoskit.engine.recorder import Book, Narrator
+from chaoskit.engine.timers import Timers
 
 
 class Desk(NamedTuple):
-    """The store, the clock, the stop, whoever listens, and the lease."""
+    """The store, the clock, the stop, whoever listens, the lease, and the timers on targets that go with it."""
 
     book: Book
     clock: Clock
     halt: Halt
     narrator: Narrator
     lease: Lease
+    timers: Timers

@@ -6,7 +6,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from chaoskit.domain.errors import Blocked, TargetTimeout
 from chaoskit.domain.history import InjectionRecord
 from chaoskit.domain.journal import Entry, Injected, InjectFailed, Intended, Restored, Unrestored
-from chaoskit.domain.ports import Clock, Effect, Injection, Target
+from chaoskit.domain.ports import Clock, Effect, Injection, SelfReverting, Target
 from chaoskit.engine.access import Access
 from chaoskit.engine.crew import PATIENCE, Done, fan_out
 from chaoskit.engine.desk import Desk
@@ -32,7 +32,11 @@ class Made(NamedTuple):
 
 
 class Injector:
-    """Claims, injects and rolls back for one run. ``in_force`` holds the numbers of injections believed to be in."""
+    """Claims, injects and rolls back for one run.
+
+    ``in_force`` holds the numbers of injections believed to be in, ``armed`` of those among them whose target has a
+    timer; once ``stopped``, nothing more is begun.
+    """
 
     def __init__(self, run: str, access: Access, revive: Revive, recorder: Recorder, desk: Desk) -> None:
         self._run = run
@@ -42,8 +46,9 @@ class Injector:
         self._desk = desk
         self._open: dict[int, Intended] = {}
         self._uncertain: dict[int, float] = {}
-        self._stopped = False
+        self.stopped = False
         self.in_force: set[int] = set()
+        self.armed: set[int] = set()
 
     @property
     def claimed(self) -> bool:
@@ -78,11 +83,11 @@ class Injector:
 
     def stop(self) -> None:
         """Begin no further injection."""
-        self._stopped = True
+        self.stopped = True
 
     @property
     def _over(self) -> bool:
-        return self._stopped or self._desk.halt.engaged
+        return self.stopped or self._desk.halt.engaged
 
     def _or_stop(self, call: Callable[P, R]) -> Callable[P, R]:
         """``call``, after whose failure no further injection is begun."""
@@ -100,10 +105,18 @@ class Injector:
         if self._over:
             return None
         target = self._access.target(one.hit.spec, one.hit.ref)
+        self._arm(one, target)
         self.in_force.add(one.hit.n)
         one.injection.inject(target)
         at = self._recorder.now()
         return Made(at, self._prove(one.injection, target))
+
+    def _arm(self, one: Prepared, target: Target) -> None:
+        """Start the dead-man timer of what its target can undo alone, before it is touched."""
+        if isinstance(one.injection, SelfReverting):
+            lease = self._desk.lease.seconds
+            self._desk.timers.arm(target, one.injection.tag, one.injection.undo_script(), lease)
+            self.armed.add(one.hit.n)
 
     def _prove(self, injection: Injection, target: Target) -> Effect:
         """Look for the effect until it shows, for some seconds: a signal needs a moment to end a process."""
@@ -145,10 +158,14 @@ class Injector:
         chosen = [i for n, i in reversed(self._open.items()) if only is None or n in only]
         for intended in chosen:
             self.in_force.discard(intended.n)
+            self.armed.discard(intended.n)
             record = self._record(intended.n)
             if record.rollback_at is None:
                 self._recorder.injection(record.model_copy(update={"rollback_at": self._recorder.now()}))
-        roll_back(chosen, self._access, self._revive, self._desk.clock, self._undone, patience or self._keep_lease)
+        desk = self._desk
+        roll_back(
+            chosen, self._access, self._revive, desk.timers, desk.clock, self._undone, patience or self._keep_lease
+        )
 
     def settle(self) -> None:
         """Undo and prove once more what is still open: what was left, and what may have landed after its undo."""

@@ -41,32 +41,43 @@ class Lease:
     """Renewed by the run loop from arming to disarming; ``seconds`` is how long it lasts without that."""
 
     def __init__(self, seconds: float, guardian: Guardian, clock: Clock) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._guardian = guardian
         self._clock = clock
         self._renewed = 0.0
+        self._kept = 0.0
         self._armed = False
         self._lost = ""
 
     def arm(self, intended: Sequence[Intended]) -> None:
         """Begin. Nothing may be injected before this returns. Raises GuardianLost."""
         self._guardian.arm(intended)
-        self._renewed = self._clock.now()
+        self._renewed = self._kept = self._clock.now()
         self._armed = True
+
+    @property
+    def renew_every(self) -> float:
+        """Seconds between two renewals."""
+        return self.seconds / RENEWALS
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the run loop has looked after it lately; may be asked from any thread."""
+        return not self._lost and self._clock.now() - self._kept < 2 * self.renew_every
 
     @property
     def due(self) -> float:
         """When the next renewal is due, in monotonic seconds; infinity while there is nothing to renew."""
-        return self._renewed + self._seconds / RENEWALS if self._armed and not self._lost else inf
+        return self._renewed + self.renew_every if self._armed and not self._lost else inf
 
     def keep(self) -> str:
         """Renew it when that is due; why it is lost, empty while it is held or not armed."""
         if not self._armed or self._lost:
             return self._lost
         silent = self._clock.now() - self._renewed
-        if silent >= self._seconds:
+        if silent >= self.seconds:
             self._lost = (
-                f"the runner was silent for {silent:.1f}s, longer than its lease of {self._seconds:g}s: "
+                f"the runner was silent for {silent:.1f}s, longer than its lease of {self.seconds:g}s: "
                 "its faults may have been undone meanwhile"
             )
         elif lost := self._guardian.lost():
@@ -74,6 +85,7 @@ class Lease:
         elif self._clock.now() >= self.due:
             self._guardian.renew()
             self._renewed = self._clock.now()
+        self._kept = self._clock.now()
         return self._lost
 
     def release(self, n: int) -> None:

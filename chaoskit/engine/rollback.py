@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from chaoskit.domain.journal import Intended
-from chaoskit.domain.ports import Clock, Injection, Residue
+from chaoskit.domain.ports import Clock, Injection, Residue, SelfReverting
 from chaoskit.engine.access import Access
 from chaoskit.engine.crew import PATIENCE, Done, fan_out
+from chaoskit.engine.timers import Timers
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.25
@@ -34,6 +35,7 @@ def roll_back(
     intentions: Sequence[Intended],
     access: Access,
     revive: Revive,
+    timers: Timers,
     clock: Clock,
     on_undone: Callable[[Undone], None],
     patience: Callable[[], float] = lambda: PATIENCE,
@@ -44,7 +46,7 @@ def roll_back(
     thread for each intention; what it raises is raised when everything is done. ``patience`` is as for
     :func:`fan_out`; what it raises is raised after the turn. Nothing else raises.
     """
-    undoing = _Undoing(access, revive, clock, on_undone)
+    undoing = _Undoing(access, revive, timers, clock, on_undone)
     targets = _by_target(intentions)
     tried = fan_out(undoing.attempt, targets, undoing.tell_if_restored, patience=patience)
     stubborn = [state for done in tried if not _restored(state := _state(done))]
@@ -86,9 +88,12 @@ def _restored(state: State) -> bool:
 class _Undoing:
     """Undoes what is on one target after another. ``failures`` keeps what the listener raised."""
 
-    def __init__(self, access: Access, revive: Revive, clock: Clock, on_undone: Callable[[Undone], None]) -> None:
+    def __init__(
+        self, access: Access, revive: Revive, timers: Timers, clock: Clock, on_undone: Callable[[Undone], None]
+    ) -> None:
         self._access = access
         self._revive = revive
+        self._timers = timers
         self._clock = clock
         self._on_undone = on_undone
         self.failures: list[Exception] = []
@@ -137,6 +142,9 @@ class _Undoing:
             injection, target = self._revive(intended), self._access.target(intended.spec, intended.ref)
             while (residue := injection.verify(target)) and self._clock.now() < deadline:
                 self._clock.wait(VERIFY_EVERY)
+            # A timer is disarmed only after the proof; one that stayed would one day undo the fault of another run.
+            if not residue and isinstance(injection, SelfReverting):
+                self._timers.disarm(target, injection.tag)
         except Exception as error:  # noqa: BLE001 an unreadable target is not proven clean; the others go on
             self._access.forget(intended.ref)
             residue = (_told(error),)

@@ -24,6 +24,7 @@ from chaoskit.engine.recorder import Recorder
 from chaoskit.engine.recovery import Recovering
 from chaoskit.engine.rollback import Revive
 from chaoskit.engine.sampler import Key, Sampler, Taken
+from chaoskit.engine.timers import Winding, timer_probes
 from chaoskit.engine.watch import Watch
 
 HURRY = 5.0
@@ -72,7 +73,7 @@ class _Run:
         self._clock = desk.clock
         self._halt = desk.halt
         self._book = desk.book
-        self._lease = desk.lease
+        self._desk = desk
         self._experiment = job.brief.experiment
         self._access = Access(job.sources)
         self._inbox: SimpleQueue[Taken | None] = SimpleQueue()
@@ -181,6 +182,7 @@ class _Run:
         """Inject and observe; whatever happens once the journal knows of an injection, it is rolled back."""
         try:
             self._injector.claim(prepared)
+            self._watch_timers(prepared)
             if self._injector.inject(prepared, self._patience) and self.recorder.record.abort is None:
                 self._observe(prepared)
         finally:
@@ -194,12 +196,15 @@ class _Run:
             self.recorder.persist_if_possible()
 
     def _patience(self) -> float:
-        """Look around while the crew is at work: when the run must stop, nobody waits for stragglers."""
-        if self.recorder.record.abort is None and (abort := self._watch.look(armed=True)):
+        """Look around while the crew is at work: when the run must stop, nobody waits for stragglers.
+
+        Once it has to, a store that hangs must not hold up the undo, so nothing looks there any more.
+        """
+        if not self._injector.stopped and (abort := self._watch.look(armed=True)):
             self.recorder.aborted(abort)
             self._injector.stop()
-        self._lease.keep()
-        return PATIENCE if self.recorder.record.abort is None else HURRY
+        self._desk.lease.keep()
+        return HURRY if self._injector.stopped else PATIENCE
 
     def _observe(self, prepared: Sequence[Prepared]) -> None:
         """Watch until each fault's time is over; a fault that ends before the others is undone at its own time."""
@@ -229,6 +234,15 @@ class _Run:
     def _watch_drift(self, prepared: Sequence[Prepared]) -> None:
         self._drift = drift_probes(prepared, self._access, self._injector.in_force, self._clock)
         probes: dict[Key, Probe] = {Key("drift", f"targets {i}"): p for i, p in enumerate(self._drift, start=1)}
+        self._also_watch(probes)
+
+    def _watch_timers(self, prepared: Sequence[Prepared]) -> None:
+        """Keep the timers on targets wound up, from before the first of them is armed."""
+        winding = Winding(self._desk.timers, self._desk.lease, self._clock)
+        found = timer_probes(prepared, self._access, self._injector.armed, winding)
+        self._also_watch({Key("timer", f"dead-man timers {i}"): probe for i, probe in enumerate(found, start=1)})
+
+    def _also_watch(self, probes: Mapping[Key, Probe]) -> None:
         for key, probe in probes.items():
             self._watch.expect(key, probe.bound)
         self._sampler.start(probes)

@@ -9,7 +9,7 @@ from chaoskit.domain.ports import Clock, Probe, Sample
 
 
 class Key(NamedTuple):
-    """Which probe: its role (``check``, ``abort``, ``detection``, ``drift``) and its name."""
+    """Which probe: its role (``check``, ``abort``, ``detection``, ``drift``, ``timer``) and its name."""
 
     role: str
     name: str

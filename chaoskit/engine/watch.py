@@ -7,7 +7,7 @@ from collections.abc import Callable
 from queue import Empty
 
 from chaoskit.domain.experiment import Experiment
-from chaoskit.domain.history import Abort
+from chaoskit.domain.history import Abort, AbortCause
 from chaoskit.domain.ports import Sample
 from chaoskit.domain.readings import Judged, Reading, judge_abort, judge_check, judge_detection
 from chaoskit.engine.desk import Desk
@@ -17,6 +17,8 @@ from chaoskit.engine.sampler import Inbox, Key, Taken
 KEEP_EVERY = 1.0
 """Seconds between two writes of the history: each is a durable commit, so a fast tick must not multiply them."""
 _FAULT_PHASES = {"inject", "observe"}
+_STOPPING: dict[str, AbortCause] = {"drift": "drift", "timer": "lease"}
+"""Probes of our own, by role, with the cause to stop when one of them does not hold."""
 
 
 class Watch:
@@ -141,8 +143,8 @@ class Watch:
     def _judge(self, taken: Taken) -> None:
         key = taken.key
         self._last_taken[key] = taken.at + taken.took
-        if key.role == "drift":
-            self._judge_drift(taken)
+        if key.role in _STOPPING:
+            self._judge_stopping(taken, _STOPPING[key.role])
             return
         at = self._recorder.since_start(taken.at)
         phase = self._recorder.phase_at(at)
@@ -198,14 +200,14 @@ class Watch:
             reason = f"abort condition met: {condition.title}{value}"
             self._breach = Abort(cause="condition", reason=reason, at=self._recorder.now(), breached_at=since)
 
-    def _judge_drift(self, taken: Taken) -> None:
+    def _judge_stopping(self, taken: Taken, cause: AbortCause) -> None:
         if taken.sample.holds is not None:
             self._last_conclusive[taken.key] = taken.at + taken.took
         else:
             self._problems[taken.key] = taken.sample.problem
         if taken.sample.holds is False and self._drift is None:
             at = self._recorder.since_start(taken.at)
-            self._drift = Abort(cause="drift", reason=taken.sample.problem, at=self._recorder.now(), breached_at=at)
+            self._drift = Abort(cause=cause, reason=taken.sample.problem, at=self._recorder.now(), breached_at=at)
 
     # --- housekeeping, once a tick ---------------------------------------------------------------------
 
@@ -217,6 +219,7 @@ class Watch:
         run = self._recorder.record.run
         if (reason := self._book.halted(run)) is not None:
             self._halt.engage(f"halted: {reason}" if reason else "halted")
+            return  # whatever the store does now, nobody waits for it before the rollback
         if now >= self._next_keep:
             self._next_keep = now + KEEP_EVERY
             self._book.heartbeat(run, self._clock.utc())

@@ -13,7 +13,7 @@ from chaoskit.app import is_live, revive
 from chaoskit.cleanup import conclude_dead, orphans
 from chaoskit.domain.errors import ChaoskitError, TargetGone
 from chaoskit.domain.journal import Injected, InjectFailed, Intended, outstanding
-from chaoskit.drivers import DriverSources
+from chaoskit.drivers import DriverSources, timers
 from chaoskit.engine.access import Access
 from chaoskit.engine.clock import RealClock
 from chaoskit.engine.rollback import Undone, roll_back
@@ -65,9 +65,8 @@ class Undoing:
         sources = DriverSources(self._settings.docker_host)
         access = Access(sources)
         try:
-            undone = roll_back(
-                list(reversed(self._held.values())), access, revive, RealClock(), lambda one: log(_told(one))
-            )
+            held = list(reversed(self._held.values()))
+            undone = roll_back(held, access, revive, timers(), RealClock(), lambda one: log(_told(one)))
         finally:
             access.close()
             sources.close()

@@ -4,18 +4,15 @@ import errno
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from urllib.parse import quote, unquote
 
-from chaoskit.domain.capabilities import Completed, Owner, ProcessState, shown
+from chaoskit.domain.capabilities import Completed, Owner, ProcessState
 from chaoskit.domain.errors import (
     AccessDenied,
-    CommandFailed,
     TargetError,
     TargetGone,
-    TargetTimeout,
     Unreachable,
     Unsupported,
 )
@@ -24,9 +21,9 @@ from chaoskit.domain.targeting import LocalSelector
 from chaoskit.targets import local_spawn
 from chaoskit.targets.local_exclusion import exclusion, ourselves, serving
 from chaoskit.targets.local_process import Found, Life, boot, machine, matching, read_owner, read_stat, state_of
+from chaoskit.targets.local_run import run_here
 
 _ID = re.compile(r"local://(?P<machine>[^/]+)/(?P<name>[^@]*)@(?P<pid>\d+):(?P<ticks>\d+)\.(?P<boot>[0-9a-f-]+)")
-_NO_SUCH_COMMAND = 127
 
 
 class LocalSource:
@@ -106,24 +103,7 @@ class LocalTarget:
 
         Raises CommandFailed when it cannot be started, TargetTimeout.
         """
-        try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-                text=True,
-                errors="replace",
-            )
-        except (OSError, ValueError) as error:
-            raise CommandFailed(argv, _NO_SUCH_COMMAND, str(error)) from error
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            _abandon(process)
-            raise TargetTimeout(f"`{shown(argv)}` was not over within {timeout:g}s and was killed") from error
-        return Completed(process.returncode, out, err)
+        return run_here(argv, timeout)
 
     # --- the process ------------------------------------------------------------------------------------
 
@@ -200,13 +180,3 @@ class LocalTarget:
 
     def _is_later(self, life: Life) -> bool:
         return not self._of_this_boot or (life != self._life and life.ticks >= self._life.ticks)
-
-
-def _abandon(process: subprocess.Popen[str]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with suppress(subprocess.TimeoutExpired):  # not even SIGKILL ends a process that hangs in the kernel
-        process.wait(1.0)
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()

@@ -38,6 +38,7 @@ from chaoskit.engine.sampler import Key, Taken
 
 RUN = "r1"
 LEASE = 15.0
+ALONE = "where its machine can mend it alone"
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -270,6 +271,50 @@ class Breakage(Injection):
             return machine.drifts
 
 
+class AloneBreakage(Breakage):
+    """A breakage that its machine can mend by itself."""
+
+    def undo_script(self) -> str:
+        return f"mend {self.tag}"
+
+
+class MemoryTimers:
+    """Dead-man timers in memory: ``deadlines`` by tag, in virtual time. :meth:`run_out` is what machines do alone."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.deadlines: dict[str, float] = {}
+        self.fired: set[str] = set()
+        self.log: list[str] = []
+        self.before: Callable[[str], None] = lambda call: None
+
+    def arm(self, target: Target, tag: str, script: str, seconds: float) -> None:
+        assert script == f"mend {tag}"
+        self.before("arm")
+        self.log.append(f"arm {tag}")
+        self.deadlines[tag] = self._clock.now() + seconds
+
+    def renew(self, target: Target, tag: str, seconds: float) -> str:
+        self.before("renew")
+        self.log.append(f"renew {tag}")
+        if tag in self.fired:
+            return "it has fired"
+        self.deadlines[tag] = self._clock.now() + seconds
+        return ""
+
+    def disarm(self, target: Target, tag: str) -> None:
+        self.before("disarm")
+        self.log.append(f"disarm {tag}")
+        self.deadlines.pop(tag, None)
+
+    def run_out(self, machines: Sequence[Machine]) -> None:
+        """Let every timer fire whose lease is over."""
+        for tag in [tag for tag, deadline in self.deadlines.items() if deadline <= self._clock.now()]:
+            self.fired.add(tag)
+            for machine in machines:
+                machine.broken.discard(tag)
+
+
 class Break(Fault):
     """The fault behind :class:`Breakage`."""
 
@@ -281,11 +326,13 @@ class Break(Fault):
 
     def prepare(self, target: Target, tag: str) -> Injection:
         with machine_of(target).doing("prepare", tag):
-            return Breakage(tag=tag, target=target.id, place=self.place)
+            made = AloneBreakage if self.place == ALONE else Breakage
+            return made(tag=tag, target=target.id, place=self.place)
 
 
 def revive(intended: Intended) -> Injection:
-    return Breakage.model_validate(intended.injection)
+    made = AloneBreakage if intended.injection["place"] == ALONE else Breakage
+    return made.model_validate(intended.injection)
 
 
 class Inventory:
@@ -478,6 +525,7 @@ class World:
         self.future = Future(self.clock)
         self.book = MemoryBook()
         self.guardian = MemoryGuardian()
+        self.timers = MemoryTimers(self.clock)
         self.lease = LEASE
         self.halt = Halt()
         self.narrator: Narrator = Silence()
@@ -550,7 +598,7 @@ class World:
     def desk(self, clock: Clock | None = None) -> Desk:
         """What every part of a run works with."""
         time = clock or self.clock
-        return Desk(self.book, time, self.halt, self.narrator, Lease(self.lease, self.guardian, time))
+        return Desk(self.book, time, self.halt, self.narrator, Lease(self.lease, self.guardian, time), self.timers)
 
     @contextmanager
     def virtual_time(self) -> Iterator[None]:
@@ -569,7 +617,7 @@ class World:
         return self._restore(list(reversed(self.guardian.held.values())))
 
     def _restore(self, intended: Sequence[Intended]) -> list[Undone]:
-        return roll_back(intended, Access(self.sources), revive, self.clock, lambda undone: None)
+        return roll_back(intended, Access(self.sources), revive, self.timers, self.clock, lambda undone: None)
 
 
 def must_be_a_book(book: MemoryBook) -> Book:

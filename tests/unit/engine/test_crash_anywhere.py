@@ -73,7 +73,7 @@ def restore(world: World) -> None:
 
     access = Access(world.sources)
     try:
-        roll_back(outstanding(world.book.journal), access, revive, world.clock, keep)
+        roll_back(outstanding(world.book.journal), access, revive, world.timers, world.clock, keep)
     finally:
         access.close()
 

@@ -45,7 +45,7 @@ def intended(world: World, n: int, ref: TargetRef, tag: str) -> Intended:
 def undo(
     world: World, intentions: list[Intended], on_undone: Callable[[Undone], None] = lambda undone: None
 ) -> list[Undone]:
-    return roll_back(intentions, Access(world.sources), revive, world.clock, on_undone)
+    return roll_back(intentions, Access(world.sources), revive, world.timers, world.clock, on_undone)
 
 
 def test_everything_is_undone_and_read_back() -> None:
@@ -182,7 +182,7 @@ def test_a_late_undo_that_disturbs_what_was_clean_is_noticed() -> None:
     def revive_rude(one: Intended) -> Injection:
         return Rude.model_validate(one.injection)
 
-    undone = roll_back(intentions, Access(world.sources), revive_rude, world.clock, lambda one: None)
+    undone = roll_back(intentions, Access(world.sources), revive_rude, world.timers, world.clock, lambda one: None)
     assert not world.faulty
     assert all(one.restored for one in undone)
 
@@ -196,7 +196,7 @@ def test_an_injection_that_cannot_be_revived_is_left_and_strands_nobody() -> Non
             raise ValueError("no such kind")
         return revive(one)
 
-    undone = roll_back(intentions, Access(world.sources), half, world.clock, lambda one: None)
+    undone = roll_back(intentions, Access(world.sources), half, world.timers, world.clock, lambda one: None)
     assert [(one.intended.n, one.restored) for one in undone] == [(2, True), (1, False)]
     assert "no such kind" in undone[1].residue[0]
 
@@ -229,7 +229,13 @@ def test_an_undo_that_hangs_for_ever_is_given_up_and_strands_nobody() -> None:
     try:
         with patch.object(crew, "_PULSE", 0.01):
             undone = roll_back(
-                intentions, Access(world.sources), revive, world.clock, lambda one: None, patience=lambda: 0.1
+                intentions,
+                Access(world.sources),
+                revive,
+                world.timers,
+                world.clock,
+                lambda one: None,
+                patience=lambda: 0.1,
             )
     finally:
         released.set()
