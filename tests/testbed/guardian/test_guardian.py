@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from chaoskit.targets import deadman
+from chaoskit.targets.local_sweep import Machine
 
 LEASE = 3.0
 SLACK = 2.0
@@ -110,6 +114,19 @@ class Bed:
         told: dict[str, Any] = json.loads(self.chaoskit("status", "--json").stdout)
         return told
 
+    def timers(self) -> tuple[deadman.Timer, ...]:
+        """The timers on this machine that are of this bed's runs."""
+        runs = {run["run"] for run in json.loads(self.chaoskit("history", "--json").stdout)}
+        return tuple(timer for timer in deadman.armed(Machine()) if timer.tag.split("-")[1] in runs)
+
+    def kill_both(self) -> None:
+        """What the loss of their machine does to runner and guardian: neither sees the other go."""
+        assert self.runner is not None
+        self.runner.send_signal(signal.SIGSTOP)
+        os.kill(self.guardian()["pid"], signal.SIGKILL)
+        self.runner.kill()
+        self.runner.wait(PATIENCE)
+
     def close(self) -> None:
         pids = [self.target.pid]
         if self.runner is not None and self.runner.poll() is None:
@@ -196,20 +213,80 @@ def test_a_run_whose_guardian_is_frozen_stops_within_its_lease(bed: Bed) -> None
     assert not bed.frozen()
 
 
-def test_both_killed_leave_it_to_a_person(bed: Bed) -> None:
-    runner = bed.run()
-    os.kill(runner.pid, signal.SIGSTOP)
-    os.kill(bed.guardian()["pid"], signal.SIGKILL)
-    runner.kill()
-    runner.wait(PATIENCE)
-    assert bed.frozen()
-    assert bed.chaoskit("status").returncode == 6
-    begin = time.monotonic()
+def test_both_killed_leave_it_to_the_target_itself(bed: Bed) -> None:
+    """The guardian's lease is of no use then; the timer on the target has its own."""
+    bed.run()
+    assert [timer.state for timer in bed.timers()] == ["held"]
+    bed.kill_both()
+    assert bed.thawed_after() < LEASE + SLACK
+    assert bed.chaoskit("status").returncode == 6, "nobody has read it back yet"
     done = bed.chaoskit("rollback")
-    assert time.monotonic() - begin < 3
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert bed.timers() == ()
+    assert bed.record()["judgement"]["verdict"] == "error"
+
+
+def test_both_killed_are_rolled_back_at_once_by_who_does_not_wait_for_that(bed: Bed) -> None:
+    bed.run()
+    bed.kill_both()
+    done = bed.chaoskit("rollback")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not bed.frozen()
-    assert bed.status()["guardians"] == []
+    assert bed.timers() == ()
+
+
+def test_a_timer_that_is_lost_stops_the_run(bed: Bed) -> None:
+    runner = bed.run()
+    (timer,) = bed.timers()
+    shutil.rmtree(timer.folder)
+    assert bed.thawed_after() < LEASE + SLACK
+    assert runner.wait(PATIENCE) == 5, bed.output.read_text()
+    assert bed.record()["run"]["abort"]["cause"] in {"lease", "drift"}
+    assert bed.timers() == ()
+
+
+def test_the_timer_on_the_target_is_renewed_for_as_long_as_the_run_lives(bed: Bed) -> None:
+    runner = bed.run()
+    time.sleep(2 * LEASE)
+    assert bed.frozen()
+    assert [timer.state for timer in bed.timers()] == ["held"]
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(PATIENCE) == 4
+    assert bed.timers() == ()
+
+
+def test_a_sweep_finds_what_no_journal_tells_of_and_leaves_a_live_run_alone(bed: Bed) -> None:
+    runner = bed.run()
+    (timer,) = bed.timers()
+    alone = bed.chaoskit("sweep")
+    assert f"left     {timer.tag}" in alone.stdout
+    assert "which is live" in alone.stdout
+    bed.kill_both()
+    assert runner.returncode == -signal.SIGKILL
+    for path in bed.store.parent.glob("ck.db*"):
+        path.unlink()
+    assert bed.thawed_after() < LEASE + SLACK
+    assert eventually(lambda: not any(one.alive for one in deadman.armed(Machine()) if one.tag == timer.tag))
+    dry = bed.chaoskit("sweep", "--dry-run")
+    assert f"{timer.tag}  a dead-man timer" in dry.stdout
+    assert "would be undone and removed" in dry.stdout
+    swept = bed.chaoskit("sweep")
+    assert f"removed  {timer.tag}" in swept.stdout, swept.stderr
+    assert not any(one.tag == timer.tag for one in deadman.armed(Machine()))
+
+
+def test_a_sweep_does_what_a_timer_whose_loop_was_killed_was_to_do(bed: Bed) -> None:
+    bed.run()
+    (timer,) = bed.timers()
+    bed.kill_both()
+    loop = int((Path(timer.folder) / "alive").read_text().split()[0])
+    os.kill(loop, signal.SIGKILL)
+    for path in bed.store.parent.glob("ck.db*"):
+        path.unlink()
+    assert bed.frozen()
+    swept = bed.chaoskit("sweep")
+    assert "its undo was run, and it was removed" in swept.stdout, swept.stdout + swept.stderr
+    assert not bed.frozen()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
