@@ -159,3 +159,11 @@ def test_what_everybody_starts_with_imports_nothing_heavy(module: str) -> None:
 def test_the_domain_and_the_engine_never_import_anything_heavy() -> None:
     modules = [name_of(path) for part in ("domain", "engine") for path in files_of(part)]
     assert loaded_by(*(f"import {name}" for name in modules)) & HEAVY == set()
+
+
+def test_nothing_that_is_worth_an_extra_is_installed_for_everybody() -> None:
+    """Decision 14: the Prometheus client once required these, and an older one would again."""
+    lock = (ROOT.parent / "requirements.lock").read_text()
+    installed = {line.partition("==")[0] for line in lock.splitlines() if "==" in line}
+    assert "prometheus-api-client" in installed
+    assert installed & {"pandas", "numpy", "matplotlib", "scipy", "paramiko"} == set()
