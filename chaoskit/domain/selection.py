@@ -123,7 +123,7 @@ def _hint(pick: PickValue) -> str:
 class Radius(Value):
     """The blast radius of one group as numbers: what the sentence in the plan is made of.
 
-    What is touched counts by whichever group it was chosen; ``shared_with`` names the others by which some was.
+    What is touched counts by whichever group it was chosen; ``shared_with`` names the others by which more was.
     """
 
     group: str
@@ -147,6 +147,7 @@ def measure(
 def _measure_one(radius: BlastRadius, selection: Selection, by_group: Mapping[str, set[str]]) -> Radius:
     matched = {ref.id for ref in selection.matched}
     touched = matched & set().union(*by_group.values())
+    more = touched - by_group.get(selection.group, set())
     healthy = [ref for ref in selection.matched if ref.healthy]
     percent = radius.max_percent
     return Radius(
@@ -156,7 +157,7 @@ def _measure_one(radius: BlastRadius, selection: Selection, by_group: Mapping[st
         healthy=len(healthy),
         healthy_left=sum(ref.id not in touched for ref in healthy),
         allowed_by_percent=None if percent is None else share(percent, len(matched), radius.max_percent_min),
-        shared_with=tuple(sorted(g for g, ids in by_group.items() if g != selection.group and ids & matched)),
+        shared_with=tuple(sorted(group for group, ids in by_group.items() if ids & more)),
     )
 
 

@@ -341,7 +341,7 @@ def test_what_one_group_hits_is_hit_in_every_group_that_matches_it_too() -> None
 def test_a_target_that_two_groups_hit_counts_once_in_each() -> None:
     radius = BlastRadius.model_validate({"max_percent": "34%", "min_healthy": 2})
     measured = measure(radius, OVERLAPPING, {"a": [ref("web-1")], "b": [ref("web-1")]})
-    assert [one.touched for one in measured] == [1, 1]
+    assert [(one.touched, one.shared_with) for one in measured] == [(1, ()), (1, ())]
     assert excesses(radius, measured, 1) == []
 
 
