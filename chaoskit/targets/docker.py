@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import cache, partial
 from threading import Lock
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ from chaoskit.domain.errors import TargetGone
 from chaoskit.domain.ports import Target, TargetRef
 from chaoskit.domain.targeting import DockerSelector
 from chaoskit.targets.docker_engine import Engine, engine_host
-from chaoskit.targets.docker_exclusion import exclusion, read_own_container, watched
+from chaoskit.targets.docker_exclusion import exclusion, network_home, ours, read_own_container, watched
 from chaoskit.targets.docker_facts import Facts, name_of, target_ref
 from chaoskit.targets.docker_target import DockerTarget
 
@@ -76,9 +77,12 @@ class DockerSource:
     def discover(self) -> Sequence[TargetRef]:
         """Every container that matches, by name; the untouchable ones say why. Raises TargetError."""
         engine = self._connected()
-        own, urls = read_own_container(), watched(self._watched_urls, self._host)
+        look = cache(partial(_inspect, engine))
+        here = ours(read_own_container(), look)
+        urls = watched(self._watched_urls, self._host, apart=here.apart)
         found = [facts for facts in self._inspected(engine) if matches(self._selector, facts)]
-        refs = [target_ref(facts, engine.name, exclusion(facts, own, urls)) for facts in found]
+        whys = [exclusion(facts, here, urls, network_home(facts, look)) for facts in found]
+        refs = [target_ref(facts, engine.name, why) for facts, why in zip(found, whys, strict=True)]
         return sorted(refs, key=lambda ref: (ref.name, ref.id))
 
     @contextmanager
@@ -109,9 +113,16 @@ class DockerSource:
         with engine.doing("list containers"):
             rows = engine.api.containers(all=True, filters=engine_filters(self._selector))
         for row in rows:
-            try:
-                with engine.doing("inspect a container"):
-                    facts: Facts = engine.api.inspect_container(row["Id"])
-            except TargetGone:
-                continue  # removed since it was listed
-            yield facts
+            facts = _inspect(engine, row["Id"])
+            if facts is not None:  # else removed since it was listed
+                yield facts
+
+
+def _inspect(engine: Engine, container: str) -> Facts | None:
+    """What the engine tells of a container; None when it is gone."""
+    try:
+        with engine.doing("inspect a container"):
+            facts: Facts = engine.api.inspect_container(container)
+    except TargetGone:
+        return None
+    return facts

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,10 @@ _CGROUP = re.compile(rf"(?:/docker[/-]|libpod-){_ID}")
 _SHORT = 12
 _DOCKERS_HOST = "host.docker.internal"
 """The engine's machine, as containers on it may call it."""
+_LONGEST_CHAIN = 8
+
+Look = Callable[[str], Facts | None]
+"""Gives a container's facts, by its id or name; None when it is gone."""
 
 
 class Watched(NamedTuple):
@@ -47,17 +51,65 @@ def read_own_container() -> str:
     return own_container(*texts)
 
 
-def exclusion(facts: Facts, own: str, watched: Iterable[Watched]) -> str:
-    """Why the container must never be picked; empty when it may be."""
+class Ours(NamedTuple):
+    """The container this process runs in, and the one whose network that has; both empty outside of containers.
+
+    ``apart``: our network is not the one of the engine's machine.
+    """
+
+    container: str = ""
+    network: str = ""
+    apart: bool = False
+
+
+def ours(container: str, look: Look) -> Ours:
+    """Where this process runs, given the id of its container, if any."""
+    facts = look(container) if container else None
+    home = facts and network_home(facts, look)
+    return Ours(container, str(home["Id"]) if home else "", bool(container) and not (home and _on_host(home)))
+
+
+def network_home(facts: Facts, look: Look) -> Facts | None:
+    """The container whose network this one has: itself, unless it shares another's; None when that one is gone."""
+    home: Facts | None = facts
+    for _ in range(_LONGEST_CHAIN):
+        kind, _colon, other = str(home["HostConfig"].get("NetworkMode")).partition(":") if home else ("", "", "")
+        if kind != "container":
+            return home
+        home = look(other)
+    return None
+
+
+def exclusion(facts: Facts, ours: Ours, watched: Sequence[Watched], home: Facts | None) -> str:
+    """Why the container must never be picked; empty when it may be. ``home`` is that of its network."""
     labels = labels_of(facts)
-    if facts["Id"] == own:
+    if facts["Id"] == ours.container:
         return "chaoskit itself runs in it"
+    if home is not None and home["Id"] == ours.network:
+        return "it shares its network with chaoskit itself"
     if ROLE_LABEL in labels:
         return f"it is part of chaoskit ({ROLE_LABEL}={labels[ROLE_LABEL]})"
     for label, orchestrator in _ORCHESTRATORS.items():
         if label in labels:
             return f"{orchestrator} runs and replaces it, so chaoskit could not restore it"
-    return next((f"it serves {url.url}, which this run depends on" for url in watched if serves(facts, url)), "")
+    return next((f"{why}, which this run depends on" for url in watched if (why := _serving(facts, url, home))), "")
+
+
+def _serving(facts: Facts, url: Watched, home: Facts | None) -> str:
+    """Why the container serves ``url``, or might: nobody sees from outside which ports it listens on."""
+    if serves(facts, url):
+        return f"it serves {url.url}"
+    if home is None:
+        return f"it shares the network of a container that is gone, and might serve {url.url}"
+    if _on_host(home) and url.on_engine:
+        return f"it is on the network of the engine's machine, and might serve {url.url}"
+    if home is not facts and serves(home, url):
+        return f"it shares the network of {name_of(home)}, and might serve {url.url}"
+    return ""
+
+
+def _on_host(facts: Facts) -> bool:
+    return bool(facts["HostConfig"].get("NetworkMode") == "host")
 
 
 def serves(facts: Facts, url: Watched) -> bool:
@@ -71,18 +123,23 @@ def serves(facts: Facts, url: Watched) -> bool:
     return url.on_engine and url.port in _host_ports(facts)
 
 
-def watched(urls: Sequence[str], engine_host: str) -> tuple[Watched, ...]:
-    """``urls`` with their hosts resolved, as far as they resolve."""
+def watched(urls: Sequence[str], engine_host: str, *, apart: bool = False) -> tuple[Watched, ...]:
+    """``urls`` with their hosts resolved, as far as they resolve.
+
+    ``apart``: we are on this engine's machine, but not on its network, so nobody here knows all of its addresses; then
+    every address might be one.
+    """
     engine, name = _engine_addresses(engine_host), urlsplit(engine_host).hostname or _DOCKERS_HOST
-    return tuple(_watched(url, engine, name) for url in urls)
+    return tuple(_watched(url, engine, name, apart=apart) for url in urls)
 
 
-def _watched(url: str, engine: frozenset[str] | None, engine_name: str) -> Watched:
+def _watched(url: str, engine: frozenset[str] | None, engine_name: str, *, apart: bool) -> Watched:
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or {"https": 443}.get(parts.scheme, 80)
     addresses = _resolve(host)
-    on_engine = any(map(_is_ours, addresses)) if engine is None else bool(addresses & engine)
+    here = apart or any(map(_is_ours, addresses))
+    on_engine = here if engine is None else bool(addresses & engine)
     return Watched(url, host, port, addresses, on_engine or host == engine_name)
 
 
@@ -127,8 +184,6 @@ def _on(facts: Facts) -> dict[str, Facts]:
 
 
 def _host_ports(facts: Facts) -> set[int]:
-    """The ports of the host that lead to the container; one on the host's own network is believed to use its ports."""
-    if facts["HostConfig"].get("NetworkMode") == "host":
-        return {int(port.partition("/")[0]) for port in facts["Config"].get("ExposedPorts") or {}}
+    """The ports of the host that lead to the container."""
     bindings = [b for bound in (facts["NetworkSettings"].get("Ports") or {}).values() for b in bound or ()]
     return {int(binding["HostPort"]) for binding in bindings if binding.get("HostPort")}

@@ -23,6 +23,8 @@ from tests.testbed.docker.docker_parts import (
     unique,
 )
 
+SLEEPS = "while :; do sleep 60; done"
+
 
 def discover(selector: Mapping[str, object], *watched: str) -> list[TargetRef]:
     with DockerSource(DockerSelector.model_validate(selector), default_host=None, watched_urls=watched) as source:
@@ -190,6 +192,39 @@ def test_what_serves_no_watched_url_is_not_excluded(web: str, label: str) -> Non
     published = int(inspect(web)["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"])
     for url in (f"http://127.0.0.1:{published % 65535 + 1}", f"http://prometheus.invalid:{published}", "http://other"):
         assert why_not(label, url) == ""
+
+
+def test_on_the_network_of_the_engines_machine_everybody_might_serve_it(place: Place, label: str) -> None:
+    # Where a server listens is for its command to say; the ports that its image exposes bind nobody.
+    options = ("--network", "host", "--expose", "9090", "--label", f"app={label}")
+    with container(place.image, *options, script=SLEEPS):
+        might = "it is on the network of the engine's machine, and might serve"
+        for url in ("http://127.0.0.1:9091", "http://host.docker.internal:9091"):
+            assert why_not(label, url) == f"{might} {url}, which this run depends on"
+        assert why_not(label, "http://192.0.2.7:9091") == ""
+        assert why_not(label) == ""
+
+
+def test_whoever_shares_the_network_that_a_watched_url_leads_to_is_excluded(
+    web: str, place: Place, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = inspect(web)
+    published = facts["NetworkSettings"]["Ports"][f"{PORT}/tcp"][0]["HostPort"]
+    sharers = unique("sharers")
+    options = ("--network", f"container:{web}", "--label", f"app={sharers}")
+    with container(place.image, *options, script=SLEEPS) as sharer:
+        shares = f"it shares the network of {facts['Name'].removeprefix('/')}, and might serve"
+        for url in (f"http://127.0.0.1:{published}", f"http://front:{PORT}"):
+            assert why_not(label, url) == f"it serves {url}, which this run depends on"
+            assert why_not(sharers, url) == f"{shares} {url}, which this run depends on"
+        assert why_not(sharers, "http://192.0.2.7:9090") == ""
+        monkeypatch.setattr("chaoskit.targets.docker.read_own_container", lambda: sharer)
+        assert why_not(sharers) == "chaoskit itself runs in it"
+        assert why_not(label) == "it shares its network with chaoskit itself"
+        monkeypatch.undo()
+        docker("rm", "--force", "--volumes", web)
+        gone = "it shares the network of a container that is gone, and might serve http://front:1"
+        assert why_not(sharers, "http://front:1") == f"{gone}, which this run depends on"
 
 
 def test_chaoskits_own_and_orchestrated_containers_are_excluded(place: Place, label: str) -> None:

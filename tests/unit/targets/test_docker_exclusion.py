@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chaoskit.targets.docker_exclusion import Watched, exclusion, own_container, serves
+from chaoskit.targets.docker_exclusion import Ours, Watched, exclusion, network_home, ours, own_container, serves
 from chaoskit.targets.docker_exclusion import watched as resolved
 
 ID = "a" * 64
@@ -18,15 +18,16 @@ def facts(
     ports: Mapping[str, object] = {},
     exposed: tuple[str, ...] = (),
     network: Mapping[str, object] = {},
+    container: str = ID,
 ) -> dict[str, Any]:
     on = {"NetworkID": "n1", "EndpointID": "e1", "IPAddress": "172.19.0.2", "Aliases": ["prometheus"], **network}
     return {
-        "Id": ID,
+        "Id": container,
         "Name": "/shop-prometheus-1",
         "State": {"Running": True},
         "Config": {"Labels": labels, "Hostname": "prom", "ExposedPorts": {port: {} for port in exposed}},
         "HostConfig": {"NetworkMode": mode},
-        "NetworkSettings": {"Networks": {"front": on}, "Ports": ports},
+        "NetworkSettings": {"Networks": {} if mode.startswith("container:") else {"front": on}, "Ports": ports},
     }
 
 
@@ -68,10 +69,70 @@ def test_other_urls_do_not(url: Watched) -> None:
     assert not serves(facts(ports=PUBLISHED), url)
 
 
-def test_a_container_on_the_hosts_network_is_believed_to_use_the_ports_it_exposes() -> None:
+def why(of: dict[str, Any], *urls: Watched, others: Mapping[str, Any] = {}, here: Ours | None = None) -> str:
+    """Why it is excluded, on an engine that has ``others`` by id."""
+    return exclusion(of, here or Ours(), urls, network_home(of, others.get))
+
+
+def test_a_container_on_the_engines_network_might_listen_on_any_port() -> None:
     on_host = facts(mode="host", exposed=("9090/tcp",), network={"IPAddress": ""})
-    assert serves(on_host, watched("localhost", 9090, ("127.0.0.1",), on_engine=True))
-    assert not serves(on_host, watched("localhost", 9091, ("127.0.0.1",), on_engine=True))
+    might = "it is on the network of the engine's machine, and might serve"
+    for port in (9090, 9091):
+        url = watched("localhost", port, ("127.0.0.1",), on_engine=True)
+        assert why(on_host, url) == f"{might} {url.url}, which this run depends on"
+        sharer = facts(mode=f"container:{ID}", container=OTHER)
+        assert "network of the engine's machine" in why(sharer, url, others={ID: on_host})
+    assert why(on_host, watched("elsewhere.example", addresses=("192.0.2.7",))) == ""
+
+
+SHARER = facts(mode=f"container:{ID}", container=OTHER)
+"""One that shares the network of the container ``ID``, and so has no ports and no addresses of its own."""
+
+
+@pytest.mark.parametrize(
+    "url", [watched("prometheus"), watched("x.example", 1, ("172.19.0.2",)), watched("h", 19090, on_engine=True)]
+)
+def test_a_url_of_a_shared_network_leads_to_all_who_share_it(url: Watched) -> None:
+    vpn = facts(ports=PUBLISHED)
+    assert why(vpn, url) == f"it serves {url.url}, which this run depends on"
+    shares = "it shares the network of shop-prometheus-1, and might serve"
+    assert why(SHARER, url, others={ID: vpn}) == f"{shares} {url.url}, which this run depends on"
+    third = facts(mode=f"container:{OTHER}", container="c" * 64)
+    assert why(third, url, others={ID: vpn, OTHER: SHARER}).startswith(shares)
+    assert why(SHARER, watched("elsewhere.example"), others={ID: vpn}) == ""
+
+
+def test_nobody_knows_what_leads_to_a_network_whose_container_is_gone() -> None:
+    gone = "it shares the network of a container that is gone, and might serve http://web:9090"
+    assert why(SHARER, watched("web")) == f"{gone}, which this run depends on"
+    assert why(SHARER) == ""
+    circle = {ID: facts(mode=f"container:{OTHER}"), OTHER: SHARER}
+    assert "that is gone" in why(SHARER, watched("web"), others=circle)
+
+
+def test_who_shares_the_network_of_chaoskit_is_left_out() -> None:
+    other = facts(container="c" * 64)
+    engine: dict[str, Any] = {ID: facts(), OTHER: SHARER, "c" * 64: other}
+    for own in (ID, OTHER):
+        here = ours(own, engine.get)
+        assert here == Ours(own, ID, apart=True)
+        for one in (facts(), SHARER):
+            expected = (
+                "chaoskit itself runs in it" if one["Id"] == own else "it shares its network with chaoskit itself"
+            )
+            assert why(one, others=engine, here=here) == expected
+        assert why(other, others=engine, here=here) == ""
+
+
+def test_on_the_engines_own_network_the_addresses_of_its_machine_are_ours() -> None:
+    assert not ours("", lambda _: None).apart
+    assert not ours(ID, lambda _: facts(mode="host")).apart
+    assert ours(ID, lambda _: None) == Ours(ID, "", apart=True)
+    for apart in (True, False):
+        (one,) = resolved(["http://192.0.2.7:9090"], "unix:///var/run/docker.sock", apart=apart)
+        assert one.on_engine is apart
+        (one,) = resolved(["http://192.0.2.7:9090"], "tcp://192.0.2.8:2376", apart=apart)
+        assert not one.on_engine
 
 
 def test_an_empty_address_matches_nothing() -> None:
@@ -79,7 +140,7 @@ def test_an_empty_address_matches_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "own", "why"),
+    ("labels", "own", "reason"),
     [
         ({}, "", ""),
         ({}, OTHER, ""),
@@ -90,13 +151,13 @@ def test_an_empty_address_matches_nothing() -> None:
         ({"chaoskit.allow": "true"}, "", ""),
     ],
 )
-def test_the_reasons_for_an_exclusion(labels: Mapping[str, str], own: str, why: str) -> None:
-    assert exclusion(facts(labels), own, ()) == why
+def test_the_reasons_for_an_exclusion(labels: Mapping[str, str], own: str, reason: str) -> None:
+    assert exclusion(facts(labels), Ours(own), (), None) == reason
 
 
 def test_the_watched_url_is_named() -> None:
     urls = (watched("other"), watched("prometheus"))
-    assert exclusion(facts(), "", urls) == "it serves http://prometheus:9090, which this run depends on"
+    assert why(facts(), *urls) == "it serves http://prometheus:9090, which this run depends on"
 
 
 INSIDE = (
