@@ -154,7 +154,7 @@ class _Run:
         return max((probe.bound for probe in self._job.probes.values()), default=0.0)
 
     def _unsteady(self) -> list[str]:
-        return unsteady(self._experiment, self.recorder.readings)
+        return unsteady(self._experiment, self.recorder.readings, self.recorder.now())
 
     def _still_steady(self) -> bool:
         """Planning again took its time: what was seen meanwhile counts, and a halt does too."""

@@ -338,6 +338,16 @@ def test_a_probe_that_never_answers_blocks_the_run() -> None:
     assert untouched(world)
 
 
+def test_a_probe_that_hangs_when_the_injecting_would_begin_blocks_the_run() -> None:
+    world = World(experiment(sampling={"tick": "1s", "baseline": "5s"}))
+    probe = FakeProbe(lambda: GOOD["abort"], bound=9.0)
+    world.probes[Key("abort", "errors")] = probe
+    world.at(0.5, lambda: setattr(probe, "took", 8.0))
+    record = world.run()
+    assert record.blocked == ("baseline: errors: no answer from the probe for 4.0s, so nobody knows how it is now",)
+    assert untouched(world)
+
+
 def test_an_alert_that_fires_already_blocks_the_run() -> None:
     world = World(experiment(expect=ALERTING))
     world.when("detection", "Down", lambda: BAD["detection"])
