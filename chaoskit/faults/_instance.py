@@ -27,6 +27,9 @@ Grace = Annotated[
 """Seconds between the request to end and SIGKILL."""
 
 RENEWED = "addresses and host ports that the engine chose by itself may come back different"
+IN_CASE_IT_ENDED = "  # in case it has ended meanwhile"
+"""Behind a command by hand: somebody else may have stopped what a fault left running, and so may the engine's end."""
+
 ENGINE_TAKES = 2.0
 """Seconds that an engine may take beyond the grace period of a stop."""
 

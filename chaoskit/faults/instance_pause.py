@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from chaoskit.domain.capabilities import InstanceState, Target, lifecycle
 from chaoskit.domain.ports import Capability, Fault
-from chaoskit.faults._instance import InstanceInjection, attachments, hittable
+from chaoskit.faults._instance import IN_CASE_IT_ENDED, InstanceInjection, attachments, hittable
 
 
 class PauseInjection(InstanceInjection):
@@ -20,8 +20,8 @@ class PauseInjection(InstanceInjection):
         return (self.command("unpause"), "restored: running and not paused, on the same networks, as healthy as before")
 
     def by_hand(self) -> tuple[str, ...]:
-        """The command."""
-        return (self.command("unpause"),)
+        """The command, and one for an instance that ended meanwhile; each is refused where there is nothing to do."""
+        return (self.command("unpause"), self.command("start") + IN_CASE_IT_ENDED)
 
     def inject(self, target: Target) -> None:
         """Freeze it."""

@@ -8,7 +8,7 @@ from pydantic import Field
 from chaoskit.domain.capabilities import Endpoint, Handle, InstanceState, Networks, Target, lifecycle, networks
 from chaoskit.domain.errors import TargetGone, Unsupported
 from chaoskit.domain.ports import Capability, Effect, Fault, Injection, Residue
-from chaoskit.faults._instance import RENEWED, hittable, instance_residue, renewed
+from chaoskit.faults._instance import IN_CASE_IT_ENDED, RENEWED, hittable, instance_residue, renewed
 
 
 class DisconnectInjection(Injection):
@@ -27,13 +27,16 @@ class DisconnectInjection(Injection):
     def undo(self) -> tuple[str, ...]:
         """The commands, what restored means, and what cannot be kept."""
         return (
-            *self.by_hand(),
+            *self._connecting(),
             "restored: running, and attached to the same networks with the same aliases, links and fixed addresses",
             f"{RENEWED}; the interface may get another name, and rules or qdiscs on it are lost",
         )
 
     def by_hand(self) -> tuple[str, ...]:
-        """The commands."""
+        """The commands, and one for an instance that ended meanwhile."""
+        return (*self._connecting(), self.handle.line("start", self.handle.instance) + IN_CASE_IT_ENDED)
+
+    def _connecting(self) -> tuple[str, ...]:
         return tuple(
             self.handle.line("network", "connect", *connect_options(end), end.network_id, self.handle.instance)
             for end in self.endpoints

@@ -61,9 +61,14 @@ RESTARTING = state(status="restarting", pid=0)
 )
 def test_commands_are_exact(injection: InstanceInjection, action: str, by_hand: str) -> None:
     assert injection.actions() == (action,)
-    assert injection.by_hand() == (by_hand,)
+    assert injection.by_hand()[0] == by_hand
     assert any(by_hand in line for line in injection.undo())
     assert any(line.startswith("restored: ") for line in injection.undo())
+
+
+@pytest.mark.parametrize("injection", ALL)
+def test_by_hand_a_start_comes_last_for_whatever_was_stopped_meanwhile(injection: InstanceInjection) -> None:
+    assert injection.by_hand()[-1].partition("  # ")[0] == f"{AT} start {ID}"
 
 
 @pytest.mark.parametrize("injection", ALL)
