@@ -22,6 +22,7 @@ _HINTS = (  # by the beginning of SQLite's error name; the first match counts
     ("SQLITE_FULL", "the disk is full; free some space on it, or " + ELSEWHERE),
     ("SQLITE_NOTADB", "it is not a chaoskit store, or it is damaged. " + _START_ANEW),
     ("SQLITE_CORRUPT", "it is damaged. " + _START_ANEW),
+    ("SQLITE_IOERR_SHM", "the disk is full, or fails; free some space on it, or " + ELSEWHERE),
     ("SQLITE_IOERR", "the disk or its file system fails; see the system's log, or " + ELSEWHERE),
 )
 _DENIED = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM")
