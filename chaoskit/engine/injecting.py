@@ -182,6 +182,7 @@ class Injector:
     def _keep_lease(self) -> float:
         """While the crew is undoing, nobody else needs to; should the lease be lost, undoing twice does no harm."""
         self._desk.lease.keep()
+        self._recorder.show_life_if_possible()
         return PATIENCE
 
     def _let_it_land(self, seconds: float) -> None:
@@ -189,7 +190,7 @@ class Injector:
             self._recorder.event("note", f"an injection failed and may still land: read back again in {seconds:.0f}s")
             until = self._desk.clock.now() + seconds
             while (left := until - self._desk.clock.now()) > 0:
-                self._desk.lease.keep()
+                self._keep_lease()
                 self._desk.clock.wait(min(left, LANDING_PAUSE))
 
     def _undone(self, undone: Undone) -> None:

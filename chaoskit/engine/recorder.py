@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from math import inf
 from typing import Protocol
 
 from chaoskit.domain.history import (
@@ -18,6 +19,9 @@ from chaoskit.domain.journal import Entry, Intended
 from chaoskit.domain.plan import Plan
 from chaoskit.domain.ports import Clock
 from chaoskit.domain.readings import Reading
+
+LIFE_EVERY = 1.0
+"""Seconds between two signs of life, each a durable commit."""
 
 
 class Book(Protocol):
@@ -74,6 +78,7 @@ class Recorder:
         self._events: list[Event] = []
         self._stored = (0, 0)
         self._injections: dict[int, InjectionRecord] = {}
+        self._next_life = 0.0
 
     def now(self) -> float:
         """Seconds since the run started."""
@@ -143,6 +148,21 @@ class Recorder:
         self.event("trouble", text)
 
     # --- keeping it ------------------------------------------------------------------------------------
+
+    def show_life(self) -> None:
+        """Say, at most once a second, that the runner lives, while its loop is busy elsewhere. Raises StoreFailed."""
+        now = self._clock.now()
+        if now >= self._next_life:
+            self._next_life = now + LIFE_EVERY
+            self._book.heartbeat(self.record.run, self._clock.utc())
+
+    def show_life_if_possible(self) -> None:
+        """The same; a store that fails is asked no more, for waiting for it would hold up the rollback."""
+        try:
+            self.show_life()
+        except Exception as error:  # noqa: BLE001 nor may whatever else a store raises
+            self._next_life = inf
+            self.trouble(f"the runner could not show that it lives: {error}")
 
     def persist(self) -> None:
         """Write what is new to the store. Raises StoreFailed."""

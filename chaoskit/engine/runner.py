@@ -113,6 +113,7 @@ class _Run:
 
     def _unless_halted(self) -> float:
         """Nothing is touched yet: who wants to stop need not wait for a target that does not answer."""
+        self.recorder.show_life()
         return 0.0 if self._halt.engaged else PATIENCE
 
     def _halted(self) -> bool:
