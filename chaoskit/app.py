@@ -229,7 +229,8 @@ def _guardian(ready: Ready, run_id: str, store: "Store", settings: Settings) -> 
     # It lives in another folder than we do.
     settled = settings.model_copy(update={"reports": settings.reports.absolute()})
     kinds = sorted({kind for spec in ready.brief.experiment.targets.values() for kind in spec.model_fields_set})
-    return Link(run_id, settings.lease, store.path, {"settings": settled.model_dump(mode="json"), "targets": kinds})
+    orders = {"settings": settled.model_dump(mode="json"), "targets": kinds, "began": RealClock().now()}
+    return Link(run_id, settings.lease, store.path, orders)
 
 
 def guards_of(store: "Store", run_id: str, settings: Settings) -> list[Guard]:

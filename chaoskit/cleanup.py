@@ -19,11 +19,14 @@ from chaoskit.engine.injecting import closing_entry
 from chaoskit.engine.rollback import Undone, roll_back
 from chaoskit.guardian import places
 from chaoskit.settings import Settings
-from chaoskit.store.liveness import alive, me
+from chaoskit.store.liveness import WATCHED_FOR, me, told_by_heartbeat
+from chaoskit.store.rows import RunnerRow
 
 if TYPE_CHECKING:
     from chaoskit.store.store import Store
 
+
+_LOOK_EVERY = 0.25
 
 Teller = Callable[[Undone], None]
 
@@ -55,12 +58,41 @@ def orphans(store: "Store", run: str | None = None) -> list[Orphans]:
 
     A row of the journal that cannot be read strands neither the other targets of its run nor other runs.
     """
-    return [_orphans_of(store, one) for one in store.open_runs() if run in {None, one}]
+    found = [one for one in store.open_runs() if run in {None, one}]
+    live = living(store, found)
+    still_open = set(store.open_runs())  # finding out who lives takes its time
+    return [_orphans_of(store, one, live=one in live) for one in found if one in still_open]
 
 
-def _orphans_of(store: "Store", run: str) -> Orphans:
+def _orphans_of(store: "Store", run: str, *, live: bool) -> Orphans:
     entries, unreadable = store.salvage(run)
-    return Orphans(run, outstanding(entries), is_live(store, run), tuple(unreadable))
+    return Orphans(run, outstanding(entries), live, tuple(unreadable))
+
+
+def living(store: "Store", runs: Sequence[str]) -> set[str]:
+    """Those of ``runs`` whose runner is alive. Takes some seconds where only a heartbeat tells, and seems old.
+
+    It is watched then: the clock of a machine may be set, and those of two may differ by any amount.
+    """
+    live = {run for run in runs if is_live(store, run)}
+    rows = [_runner_of(store, run) for run in runs if run not in live]
+    return live | _moving(store, {row.run: row.heartbeat_at for row in rows if row and told_by_heartbeat(row)})
+
+
+def _runner_of(store: "Store", run: str) -> RunnerRow | None:
+    with suppress(UnknownRun):  # a journal may outlive the history
+        return store.runner_of(run)
+    return None
+
+
+def _moving(store: "Store", heartbeats: Mapping[str, datetime]) -> set[str]:
+    clock = RealClock()
+    deadline = clock.now() + WATCHED_FOR
+    moving: set[str] = set()
+    while moving < heartbeats.keys() and clock.now() < deadline:
+        clock.wait(_LOOK_EVERY)
+        moving |= {run for run, seen in heartbeats.items() if store.runner_of(run).heartbeat_at != seen}
+    return moving
 
 
 def restore(
@@ -102,13 +134,21 @@ def restore(
 
 
 def conclude_dead(
-    orphaned: Orphans, undone: Sequence[Undone], store: "Store", settings: Settings, when: Mapping[int, datetime]
+    orphaned: Orphans,
+    undone: Sequence[Undone],
+    store: "Store",
+    settings: Settings,
+    when: Mapping[int, float],
+    at: float,
 ) -> Finished | None:
-    """Write down what the guardian of a dead run has undone, and ``when``, by number. Raises StoreFailed."""
+    """Write down what the guardian of a dead run has undone, and ``when``, by number. Raises StoreFailed.
+
+    ``when`` and ``at``, which is now, are in run seconds.
+    """
     clock = RealClock()
     store.append(*(closing_entry(one, clock) for one in undone))
     note = "the runner was gone; its guardian undid what it left"
-    return _close_record(orphaned, undone, store, settings, [note], when)
+    return _close_record(orphaned, undone, store, settings, [note], when, at)
 
 
 def accept(orphaned: Orphans, store: "Store", settings: Settings, reason: str) -> Finished | None:
@@ -143,11 +183,11 @@ def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
 
     Of their guardians, those that did nothing are forgotten.
     """
-    now = RealClock().utc()
     left = set(store.open_runs())
     places.sweep(store.path, but=left)
-    unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and not alive(run.runner, now)]
-    closed = [_close_record(Orphans(run, (), live=False), (), store, settings) for run in unfinished if run not in left]
+    unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and run.run not in left]
+    live = living(store, unfinished)
+    closed = [_close_record(Orphans(run, (), live=False), (), store, settings) for run in unfinished if run not in live]
     return [one for one in closed if one is not None]
 
 
@@ -157,9 +197,12 @@ def _close_record(
     store: "Store",
     settings: Settings,
     notes: Sequence[str] = (),
-    when: Mapping[int, datetime] = MappingProxyType({}),
+    when: Mapping[int, float] = MappingProxyType({}),
+    at: float | None = None,
 ) -> Finished | None:
-    """End the run's record: what was undone and when (now, where it is not said), and why from outside.
+    """End the run's record ``at`` that run second (now, where it is not said), and say why from outside.
+
+    ``when`` tells, by number, when what was undone was; ``at``, where it is not said.
 
     With an unreadable journal nobody knows what else was touched, so the record stays as it is.
     """
@@ -169,11 +212,10 @@ def _close_record(
         record = store.load(orphaned.run)
     except UnknownRun:
         return None
-    at = (RealClock().utc() - record.started_at).total_seconds()
-    then = {n: (moment - record.started_at).total_seconds() for n, moment in when.items()}
+    at = _by_the_clock(record) if at is None else at
     by_n = {one.intended.n: one for one in undone}
     known = _known(record, store.salvage(orphaned.run)[0], by_n)
-    injections = tuple(_ended(known[n], by_n.get(n), then.get(n, at)) for n in sorted(known))
+    injections = tuple(_ended(known[n], by_n.get(n), when.get(n, at)) for n in sorted(known))
     events = [Event(at=at, kind="rollback", text=text) for text in (*map(_told, undone), *notes)]
     later = any(one not in record.injections for one in injections)
     errors = (*record.errors, *_why_from_outside(record, later=later))
@@ -182,6 +224,13 @@ def _close_record(
     )
     store.extend(orphaned.run, (), events)
     return conclude(closed, store, settings)
+
+
+def _by_the_clock(record: RunRecord) -> float:
+    """The run second that it is now, by the time of day. That may have been set: it is never before what was seen."""
+    seen = [span.start for span in record.phases] + [event.at for event in record.events]
+    seen += [reading.at + reading.took for reading in record.readings]
+    return max([(RealClock().utc() - record.started_at).total_seconds(), *seen])
 
 
 def _ended(record: InjectionRecord, one: Undone | None, at: float) -> InjectionRecord:

@@ -33,7 +33,8 @@ def status(args: argparse.Namespace) -> int:
     with opened_store(settings) as store:
         left = cleanup.orphans(store)
         now = RealClock().utc()
-        live = [run for run in store.runs(limit=200) if alive(run.runner, now)]
+        in_force = {one.run for one in left if one.live}
+        live = [run for run in store.runs(limit=200) if run.run in in_force or alive(run.runner, now)]
         halts = store.active_halts()
         guardians = list(places.sightings(store.path))
     if args.json:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,22 +27,28 @@ Log = Callable[[str], None]
 
 
 class Undoing:
-    """The open injections of one run, by number. Without a store it can still undo, and keeps no books."""
+    """The open injections of one run, by number. Without a store it can still undo, and keeps no books.
 
-    def __init__(self, run: str, settings: Settings, store: Store | None) -> None:
+    ``began`` is when the run did, in the seconds of the clock that all processes of a machine share: that of the day
+    may be set meanwhile.
+    """
+
+    def __init__(self, run: str, settings: Settings, store: Store | None, began: float) -> None:
         self._run = run
         self._settings = settings
         self._store = store
+        self._began = began
         self._held: dict[int, Intended] = {}
         self._undone: dict[int, Undone] = {}
-        self._restored_at: dict[int, datetime] = {}
+        self._restored_at: dict[int, float] = {}
 
     @classmethod
     def ordered(cls, orders: Mapping[str, Any]) -> Self:
         """The duty that the runner's first message tells of, with all that it needs imported."""
         store = Store(Path(orders["store"])) if orders["store"] else None
         _warm_up(orders["targets"])
-        return cls(str(orders["run"]), Settings.model_validate(orders["settings"]), store)
+        settings = Settings.model_validate(orders["settings"])
+        return cls(str(orders["run"]), settings, store, float(orders["began"]))
 
     # --- what is held ----------------------------------------------------------------------------------
 
@@ -70,7 +75,7 @@ class Undoing:
         finally:
             access.close()
             sources.close()
-        now = RealClock().utc()
+        now = self._run_seconds()
         for one in undone:
             self._undone[one.intended.n] = one
             if one.restored:
@@ -110,9 +115,12 @@ class Undoing:
             left = [one for one in orphans(self._store, self._run) if not one.live]
             for orphaned in left:
                 mine = [self._undone[one.n] for one in orphaned.left if one.n in self._undone]
-                conclude_dead(orphaned, mine, self._store, self._settings, self._restored_at)
+                conclude_dead(orphaned, mine, self._store, self._settings, self._restored_at, self._run_seconds())
         except ChaoskitError as error:
             log(f"restored, but not written down: {error}; `chaoskit rollback {self._run}` will")
+
+    def _run_seconds(self) -> float:
+        return RealClock().now() - self._began
 
     def _wait_for_the_end(self, store: Store) -> None:
         deadline = time.monotonic() + DIES_WITHIN

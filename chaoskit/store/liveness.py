@@ -19,6 +19,9 @@ from chaoskit.store.rows import RunnerRow
 HEARTBEAT_FRESH = timedelta(seconds=60)
 """How old the heartbeat of a runner elsewhere may be for it to count as alive."""
 
+WATCHED_FOR = 7.0
+"""Seconds in which a live runner elsewhere shows life again: it does so every second, or waits five for the store."""
+
 SAME_START = 0.5
 """Seconds by which two readings of one process's start time may differ."""
 
@@ -63,6 +66,11 @@ def alive(row: RunnerRow, now: datetime) -> bool:
     # A process that had this pid at the last heartbeat is the one that sent it. That holds even when the clock was
     # set since, which moves every start time: the kernel counts those from boot.
     return abs(started - row.pid_started) < SAME_START or started <= row.heartbeat_at.timestamp()
+
+
+def told_by_heartbeat(row: RunnerRow) -> bool:
+    """Whether nothing but the heartbeat tells of this runner: then two clocks, which may differ, are compared."""
+    return not row.ended and row.host != host()
 
 
 def _started(pid: int) -> float | None:

@@ -1,6 +1,10 @@
-"""What a run whose faults outlived it is judged: never better than it was, whatever is undone or accepted later."""
+"""What a run whose faults outlived it is judged: never better than it was, whatever is undone or accepted later.
 
-from collections.abc import Iterator
+And whether its runner lives, whatever the clocks say.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +17,35 @@ from chaoskit.domain.targeting import TargetSpec
 from chaoskit.domain.verdict import Verdict
 from chaoskit.engine.rollback import Undone
 from chaoskit.settings import Settings
+from chaoskit.store.liveness import WATCHED_FOR
 from chaoskit.store.store import Store
 from tests.unit.store.builders import begun, ended, injection_record, intended, restored
+
+
+class Clock:
+    """Time passes only where somebody waits; ``meanwhile`` happens at each wait."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def now(self) -> float:
+        return self._now
+
+    def utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    def wait(self, seconds: float) -> None:
+        self._now += seconds
+        self.meanwhile()
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of everything here: whoever watches a runner for some seconds waits for nothing."""
+    made = Clock()
+    monkeypatch.setattr(cleanup, "RealClock", lambda: made)
+    return made
 
 
 @pytest.fixture
@@ -119,3 +150,70 @@ def test_what_only_the_journal_knows_to_be_restored_makes_no_record_better_that_
     store.append(intended(), restored())
     (finished,) = cleanup.close_dead_runs(store, settings)
     assert finished.judgement.verdict is Verdict.ERROR
+
+
+# --- clocks that differ, or were set ------------------------------------------------------------------------
+
+LONG_AGO = timedelta(hours=1)
+
+
+def elsewhere(store: Store) -> None:
+    """A run of a machine whose clock is an hour behind ours."""
+    store.begin(begun())
+    store.append(intended())
+    store.heartbeat("r1", datetime.now(UTC) - LONG_AGO)
+
+
+def test_a_runner_elsewhere_whose_heartbeat_moves_lives_whatever_its_clock_says(store: Store, clock: Clock) -> None:
+    elsewhere(store)
+    beats = iter(range(1, 100))
+    clock.meanwhile = lambda: store.heartbeat("r1", datetime.now(UTC) - LONG_AGO + timedelta(seconds=next(beats)))
+    (one,) = cleanup.orphans(store)
+    assert one.live
+    assert clock.now() < 1
+
+
+def test_a_runner_elsewhere_whose_heartbeat_stands_still_is_dead(store: Store, clock: Clock) -> None:
+    elsewhere(store)
+    (one,) = cleanup.orphans(store)
+    assert not one.live
+    assert WATCHED_FOR <= clock.now() < WATCHED_FOR + 1
+
+
+def test_a_run_that_ends_while_its_runner_is_watched_has_left_nothing(store: Store, clock: Clock) -> None:
+    elsewhere(store)
+    clock.meanwhile = lambda: store.append(restored())
+    assert cleanup.orphans(store) == []
+
+
+def test_a_live_run_elsewhere_that_has_touched_nothing_yet_is_not_closed(
+    store: Store, settings: Settings, clock: Clock
+) -> None:
+    elsewhere(store)
+    store.append(restored())
+    beats = iter(range(1, 100))
+    clock.meanwhile = lambda: store.heartbeat("r1", datetime.now(UTC) - LONG_AGO + timedelta(seconds=next(beats)))
+    assert cleanup.close_dead_runs(store, settings) == []
+
+
+def test_a_clock_that_was_set_back_ends_no_run_before_what_was_seen_in_it(store: Store, settings: Settings) -> None:
+    future = ended().model_copy(update={"started_at": datetime.now(UTC) + LONG_AGO, "ended_at": None})
+    store.begin(future)
+    store.extend("r1", future.readings, future.events)
+    store.save(future)
+    finished = cleanup._close_record(Orphans("r1", (), live=False), (), store, settings)
+    assert finished is not None
+    last = max(span.start for span in future.phases)
+    assert finished.record.ended_at is not None
+    assert finished.record.ended_at >= last > 0
+
+
+def test_what_a_guardian_measured_is_what_the_record_says(store: Store, settings: Settings) -> None:
+    store.begin(begun())
+    store.append(intended())
+    undone = Undone(intended(), restored=True, note="", attempts=1, residue=())
+    orphaned = Orphans("r1", (intended(),), live=False)
+    finished = cleanup.conclude_dead(orphaned, [undone], store, settings, {1: 4.25}, 5.5)
+    assert finished is not None
+    assert finished.record.ended_at == 5.5
+    assert finished.record.injections[0].restored_at == 4.25
