@@ -26,6 +26,7 @@ _CAUSES: dict[AbortCause, str] = {
     "blind": "monitoring went blind",
     "halt": "a person's halt",
     "drift": "a target was no longer as injected",
+    "lease": "runner and guardian lost each other",
 }
 _QUERY_WIDTH = 160
 

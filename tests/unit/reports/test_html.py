@@ -1,11 +1,12 @@
 import re
 from importlib.resources import files
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaoskit.domain.history import Abort
+from chaoskit.domain.history import Abort, AbortCause
 from chaoskit.domain.verdict import Verdict, judge
 from chaoskit.reports.clean import redact, visible
 from chaoskit.reports.html import render
@@ -124,6 +125,14 @@ def test_trouble_that_a_worse_verdict_hides_is_told_once() -> None:
     assert (why.count(drift), why.count("the store was slow")) == (1, 1)
     stopped = hidden.model_copy(update={"abort": Abort(cause="drift", reason=drift, at=30.0, breached_at=29.0)})
     assert read(render(*factory.judged(stopped))).one("section", id="why").text.count(drift) == 1
+
+
+@pytest.mark.parametrize("cause", get_args(AbortCause))
+def test_whatever_stopped_the_run_is_told(cause: AbortCause) -> None:
+    abort = Abort(cause=cause, reason="what exactly happened", at=30.0, breached_at=29.0)
+    stopped = factory.record(abort=abort)
+    why = read(render(*factory.judged(stopped))).one("section", id="why").text
+    assert "what exactly happened" in why.partition("Stopped by")[2]
 
 
 def test_the_card_holds_the_numbers_of_the_judgement() -> None:
