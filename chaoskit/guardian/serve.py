@@ -4,9 +4,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Thread
 from time import sleep
 from typing import Any, Protocol
 
@@ -28,20 +29,17 @@ Told = Mapping[str, Any]
 class Duty(Protocol):
     """How to undo what is held: all that is heavy, and imported only when there is time for it, or need."""
 
-    def hold(self, intended: Sequence[Any]) -> None:
-        """Take over injections as the journal has them. Raises when any of them could not be undone from that."""
+    def undo(self, held: Sequence[Any], log: Callable[[str], None]) -> bool:
+        """Undo and verify injections as the journal has them, newest last; True when nothing of them is left.
 
-    def release(self, n: int) -> None:
-        """Injection ``n`` is restored and no longer ours."""
-
-    def undo(self, log: Callable[[str], None]) -> bool:
-        """Undo and verify all of them; True when nothing is left. May raise, and is tried again then."""
+        May raise, and is tried again then.
+        """
 
     def outstanding(self) -> Sequence[Any]:
         """What the journal says of this run that nobody has ended; nothing where it cannot be read."""
 
-    def may_still_land(self) -> bool:
-        """Whether the runner may have died with a request under way."""
+    def may_still_land(self, held: Collection[int]) -> bool:
+        """Whether the runner may have died while it made one of these injections."""
 
     def conclude(self, log: Callable[[str], None]) -> None:
         """The runner is dead and everything is restored: write that into its journal and its record."""
@@ -67,7 +65,9 @@ class Serving:
         self._now = now
         self._note = note
         self._held: dict[int, Any] = {}
+        self._loader: Thread | None = None
         self._loaded: Duty | None = None
+        self._failure: BaseException | None = None
         self._runner_lives = True
         self._fired = ""
 
@@ -83,12 +83,34 @@ class Serving:
             self._fire(why)
         return bool(why)
 
+    # --- what is heavy ---------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Begin to load what undoing needs, aside: on a busy machine that may take longer than a short lease."""
+        if self._loader is None:
+            self._loader = Thread(target=self._load_all, name="loading", daemon=True)
+            self._loader.start()
+
+    def _load_all(self) -> None:
+        try:
+            self._loaded = self._load()
+        except BaseException as error:  # noqa: BLE001 raised where it is needed, at the next word of the runner
+            self._failure = error
+
     @property
     def _duty(self) -> Duty:
+        self.prepare()
+        if self._loader is not None:
+            self._loader.join()
         if self._loaded is None:
-            self._loaded = self._load()
-            self._loaded.hold(list(self._held.values()))
+            failure, self._failure, self._loader = self._failure, None, None  # the next one to ask tries again
+            raise failure or AssertionError("loading ends with a duty, or with a failure")
         return self._loaded
+
+    def _see_to_loading(self) -> None:
+        """A guardian that cannot undo must end while its runner lives: then the runner knows, and stops."""
+        if self._failure is not None and not self._fired:
+            raise self._failure
 
     # --- while the runner lives ------------------------------------------------------------------------
 
@@ -111,7 +133,6 @@ class Serving:
         """The runner may have died after it wrote an intention, and before it could tell us; or the other way round."""
         try:
             found = self._duty.outstanding()
-            self._duty.hold(found)
         except Exception:  # noqa: BLE001 whatever the journal holds, what we were handed is undone
             log(traceback.format_exc())
             return
@@ -120,9 +141,9 @@ class Serving:
     def _patience(self, deadline: float) -> float | None:
         """Seconds to listen: until the lease is over; until it is time to load; or for ever."""
         if self._held:
-            _ = self._duty  # the runner has its answer, so nobody waits while this loads
+            self.prepare()
             return max(deadline - self._now(), 0.0)
-        return None if self._loaded else IDLE
+        return None if self._loader else IDLE
 
     def _hear(self, timeout: float | None) -> str:
         """What the runner says next: its word, ``closed`` when it is gone, or nothing at all."""
@@ -131,8 +152,9 @@ class Serving:
         except Closed:
             self._runner_lives = False
             return "closed"
+        self._see_to_loading()
         if said is None:
-            _ = self._duty
+            self.prepare()
             return ""
         self._heed(said)
         return str(said["word"])
@@ -142,16 +164,12 @@ class Serving:
             self._hold(said["intended"])
         elif said["word"] == "release":
             self._held.pop(int(said["n"]), None)
-            if self._loaded:
-                self._loaded.release(int(said["n"]))
         elif said["word"] == "renew":
             self._say("fired" if self._fired else "held", why=self._fired)
         elif said["word"] == "disarm":
             self._say("disarmed")
 
     def _hold(self, intended: Sequence[Any]) -> None:
-        if self._loaded:
-            self._loaded.hold(intended)
         self._held.update({int(one["n"]): one for one in intended})
         self._note("armed", len(self._held))
         log(f"armed: {_told(len(self._held))}, a lease of {self._lease:g}s")
@@ -186,7 +204,7 @@ class Serving:
             if word == "closed" or not word:
                 # A runner that came back may have gone on injecting before it died.
                 done = self._undo()
-        if self._duty.may_still_land():
+        if self._duty.may_still_land(self._held.keys()):
             self._land()
         self._duty.conclude(log)
         self._note("done", len(self._held))
@@ -212,7 +230,7 @@ class Serving:
 
     def _undo(self) -> bool:
         try:
-            return self._duty.undo(log)
+            return self._duty.undo(list(self._held.values()), log)
         except Exception:  # noqa: BLE001 whatever it was, the next round may do better, and nobody else is there
             log(traceback.format_exc())
             return False

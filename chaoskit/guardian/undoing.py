@@ -1,7 +1,7 @@
 """What the guardian of one run has to undo, and how: by the same undo, from the same data, as everybody else."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -38,7 +38,6 @@ class Undoing:
         self._settings = settings
         self._store = store
         self._began = began
-        self._held: dict[int, Intended] = {}
         self._undone: dict[int, Undone] = {}
         self._restored_at: dict[int, float] = {}
 
@@ -50,28 +49,15 @@ class Undoing:
         settings = Settings.model_validate(orders["settings"])
         return cls(str(orders["run"]), settings, store, float(orders["began"]))
 
-    # --- what is held ----------------------------------------------------------------------------------
-
-    def hold(self, intended: Sequence[Any]) -> None:
-        """Take over injections as the journal has them. Raises ValueError, InvalidInput for what cannot be undone."""
-        more = TypeAdapter(list[Intended]).validate_python(list(intended))
-        for one in more:
-            revive(one)
-        self._held.update({one.n: one for one in more})
-
-    def release(self, n: int) -> None:
-        """Injection ``n`` is restored."""
-        self._held.pop(n, None)
-
     # --- undoing ---------------------------------------------------------------------------------------
 
-    def undo(self, log: Log) -> bool:
+    def undo(self, held: Sequence[Any], log: Log) -> bool:
         """Undo all of them, newest first, over fresh connections. What is gone for good counts as done with."""
+        intended = TypeAdapter(list[Intended]).validate_python(list(held))
         sources = DriverSources(self._settings.docker_host)
         access = Access(sources)
         try:
-            held = list(reversed(self._held.values()))
-            undone = roll_back(held, access, revive, timers(), RealClock(), lambda one: log(_told(one)))
+            undone = roll_back(intended[::-1], access, revive, timers(), RealClock(), lambda one: log(_told(one)))
         finally:
             access.close()
             sources.close()
@@ -94,8 +80,8 @@ class Undoing:
             return []
         return [one.model_dump(mode="json") for one in outstanding(entries)]
 
-    def may_still_land(self) -> bool:
-        """Whether any injection has no outcome in the journal: the runner died while it was being made."""
+    def may_still_land(self, held: Collection[int]) -> bool:
+        """Whether any of these injections has no outcome in the journal: the runner died while it was being made."""
         if self._store is None:
             return True
         try:
@@ -104,7 +90,7 @@ class Undoing:
             return True
         made = {entry.n for entry in entries if isinstance(entry, Injected)}
         failed = {entry.n for entry in entries if isinstance(entry, InjectFailed)}
-        return not self._held.keys() <= made - failed
+        return not set(held) <= made - failed
 
     def conclude(self, log: Log) -> None:
         """Write what was undone into the journal and the run's record, once its runner is dead."""

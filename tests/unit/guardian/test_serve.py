@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -18,6 +18,25 @@ from chaoskit.guardian.wire import Closed
 
 LEASE = 15.0
 CLOSE = "close"
+
+
+class AtOnce:
+    """A thread that has done its work when it was started."""
+
+    def __init__(self, target: Callable[[], None], **_: object) -> None:
+        self._target = target
+
+    def start(self) -> None:
+        self._target()
+
+    def join(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _no_threads() -> Iterator[None]:
+    with patch.object(serve, "Thread", AtOnce):
+        yield
 
 
 class FakeWire:
@@ -55,19 +74,12 @@ class FakeDuty:
         self._wire = wire
         self._works = works
         self._lands = lands
-        self.held: dict[int, Any] = {}
         self.undone: list[tuple[float, tuple[int, ...]]] = []
         self.concluded = False
         self.journal: Sequence[Any] | Exception = []
 
-    def hold(self, intended: Sequence[Any]) -> None:
-        self.held.update({one["n"]: one for one in intended})
-
-    def release(self, n: int) -> None:
-        self.held.pop(n, None)
-
-    def undo(self, log: Callable[[str], None]) -> bool:
-        self.undone.append((self._wire.now, tuple(self.held)))
+    def undo(self, held: Sequence[Any], log: Callable[[str], None]) -> bool:
+        self.undone.append((self._wire.now, tuple(one["n"] for one in held)))
         if len(self.undone) < self._works:
             raise RuntimeError("nobody answers")
         return True
@@ -77,7 +89,7 @@ class FakeDuty:
             raise self.journal
         return self.journal
 
-    def may_still_land(self) -> bool:
+    def may_still_land(self, held: Collection[int]) -> bool:
         return self._lands
 
     def conclude(self, log: Callable[[str], None]) -> None:
@@ -216,7 +228,17 @@ def test_what_is_heavy_is_loaded_when_there_is_time_and_never_before_a_hurried_r
 
     Serving(wire, LEASE, load, lambda: wire.now, lambda state, n: None).serve()
     assert said_at_load == [["ready"] if idle > serve.IDLE else ["ready", "armed"]]
-    assert list(duty.held) == [1]
+
+
+def test_one_that_cannot_load_what_undoing_needs_ends_so_that_the_runner_knows() -> None:
+    wire = FakeWire([(0.1, arm(1)), (5.0, "renew"), (6.0, CLOSE)])
+
+    def load() -> FakeDuty:
+        raise ImportError("the installation was replaced")
+
+    with pytest.raises(ImportError):
+        Serving(wire, LEASE, load, lambda: wire.now, lambda state, n: None).serve()
+    assert wire.said == ["ready", "armed"]
 
 
 @given(
