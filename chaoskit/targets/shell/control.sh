@@ -15,7 +15,7 @@ lost() { # an answer, not a failure
   exit 3
 }
 
-nap() { sleep 0.1 2>/dev/null || sleep 1; }
+nap() { sleep 0.02 2>/dev/null || sleep 1; }
 
 folder() { # d: the timer's folder
   for base in $folders; do
@@ -89,18 +89,21 @@ extend() { # hundredths of a second from now; calls lost when the lease is
 }
 
 end() { # the loop ends without a deed, its folder goes; calls fail when that cannot be proven
-  marked=yes
+  marked=yes waiting=
   while folder; do
     for try in 1 2 3 4 5; do
       look
       case $state in
       disarmed) break ;;
       gone) true >"$d/disarmed" ;;
+      until-*) mv -f "$d/$state" "$d/disarmed" && waiting=yes ;;
       *) mv -f "$d/$state" "$d/disarmed" ;;
       esac
     done 2>/dev/null
     look
     [ "$state" = disarmed ] || marked=
+    # A loop that was waiting, and cannot fire any more, need not be waited for.
+    [ -z "$waiting" ] || stop
     { [ -n "$marked" ] && ended 500; } || { stop && ended 300; } || fail "its loop (process$pids) does not end"
     said=$(rm -rf "$d" 2>&1)
     [ ! -e "$d" ] || fail "its folder $d cannot be removed: $said"
