@@ -52,6 +52,7 @@ class Handle(Value):
 class InstanceState(Value):
     """What an instance is doing, as its engine tells it.
 
+    ``running``: it has a main process; one that ended and waits for its restart has none, whatever the engine says.
     ``auto_remove``: the engine deletes it as soon as it ends. ``dynamic``: what the engine gives anew at every start
     or attachment (host ports, addresses), by name.
     """

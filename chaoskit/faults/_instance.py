@@ -140,8 +140,7 @@ def bring_back(instance: Lifecycle, before: InstanceState, in_flight: float) -> 
     instance that looks untouched is watched for ``in_flight`` seconds before that is believed.
     """
     now = instance.changed(before, in_flight) if in_flight else instance.state()
-    # The pid too: one that waits for its restart counts as running since its last start.
-    if (now.running, now.started_at, now.pid) == (True, before.started_at, before.pid):
+    if now.running and now.started_at == before.started_at:
         return "was still running; nothing to undo"
     if now.paused:
         return "runs, but somebody else has paused it"

@@ -7,6 +7,8 @@ from chaoskit.domain.ports import Endpoint, InstanceState, TargetRef
 
 Facts = Mapping[str, Any]
 
+WAITING = "restarting"
+"""The status of one whose main process has ended and which the engine is about to start again."""
 _SHORT = 12
 
 
@@ -20,16 +22,25 @@ def identity_of(facts: Facts) -> str:
     return f"{facts['Id']}/{facts['State']['StartedAt']}"
 
 
+def running(facts: Facts) -> bool:
+    """Whether it has a main process.
+
+    The engine also calls one ``Running`` that has ended and waits for its next restart.
+    """
+    state = facts["State"]
+    return bool(state["Running"]) and state["Status"] != WAITING
+
+
 def instance_state(facts: Facts) -> InstanceState:
     """What the container is doing."""
     state, settings = facts["State"], facts["HostConfig"]
     return InstanceState(
         status=state["Status"],
-        running=state["Running"],
+        running=running(facts),
         paused=state["Paused"],
         pid=state["Pid"],
         started_at=state["StartedAt"],
-        exit_code=None if state["Running"] else state["ExitCode"],
+        exit_code=None if running(facts) else state["ExitCode"],
         health=_health(state),
         restart_policy=_policy(settings),
         restart_count=facts.get("RestartCount", 0),
@@ -41,13 +52,12 @@ def instance_state(facts: Facts) -> InstanceState:
 def endpoints_of(facts: Facts) -> tuple[Endpoint, ...]:
     """The attachments to networks, by name.
 
-    A running container may hold the settings of an attachment that failed; that is no attachment. A stopped one
-    has nothing but settings.
+    A running container may hold the settings of an attachment that failed; that is no attachment. One that is
+    stopped, or waits for its restart, has nothing but settings.
     """
-    running = facts["State"]["Running"]
-    found = _networks(facts)
+    found, has_endpoints = _networks(facts), running(facts)
     return tuple(
-        _endpoint(facts, name, found[name]) for name in sorted(found) if found[name]["EndpointID"] or not running
+        _endpoint(facts, name, found[name]) for name in sorted(found) if found[name]["EndpointID"] or not has_endpoints
     )
 
 

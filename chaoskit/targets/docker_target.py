@@ -8,7 +8,15 @@ from chaoskit.domain.errors import TargetError, TargetGone, Unreachable, Unsuppo
 from chaoskit.domain.ports import Completed, Endpoint, Handle, InstanceState
 from chaoskit.targets.docker_engine import Engine
 from chaoskit.targets.docker_exec import run_bounded
-from chaoskit.targets.docker_facts import Facts, container_of, endpoints_of, identity_of, instance_state, name_of
+from chaoskit.targets.docker_facts import (
+    WAITING,
+    Facts,
+    container_of,
+    endpoints_of,
+    identity_of,
+    instance_state,
+    name_of,
+)
 from chaoskit.targets.docker_process import addresses_in, host_process, local_addresses, signal_number
 
 STEADY = 1.0
@@ -22,7 +30,12 @@ Reached = Callable[[InstanceState], bool]
 
 
 def _is_up(state: InstanceState) -> bool:
-    return state.running and state.status != "restarting"
+    return state.running
+
+
+def _is_down(state: InstanceState) -> bool:
+    # One that waits for its restart is neither: whoever wants it down must say so, or it comes up again.
+    return not state.running and state.status != WAITING
 
 
 class DockerTarget:
@@ -102,7 +115,7 @@ class DockerTarget:
         def kill() -> None:
             self._engine.api.kill(self._container, name)
 
-        self._reach(f"send SIG{name} to", kill, lambda state: not state.running)
+        self._reach(f"send SIG{name} to", kill, _is_down)
 
     def crash(self, name: str) -> None:
         """Signal the main process on the host; returns once the engine knows of its end, if it ends at once."""
@@ -120,11 +133,11 @@ class DockerTarget:
     def stop(self, grace: float) -> None:
         """``docker stop``; ``grace`` is rounded up to whole seconds."""
         seconds = math.ceil(grace)
-        self._reach("stop", lambda: self._engine.api.stop(self._container, seconds), lambda state: not state.running)
+        self._reach("stop", lambda: self._engine.api.stop(self._container, seconds), _is_down)
 
     def start(self) -> bool:
         """``docker start``. One that the engine is about to restart is given a moment to come by itself."""
-        if self.state().status == "restarting":
+        if self.state().status == WAITING:
             self._wait(_is_up, _RESTARTS_WITHIN)
         if _is_up(self.state()):
             return False
@@ -224,7 +237,7 @@ class DockerTarget:
 
     def _start_or_restart(self) -> None:
         # One that waits for its next restart counts as started already, and only a restart cuts the wait short.
-        if self.state().status == "restarting":
+        if self.state().status == WAITING:
             self._engine.api.restart(self._container, 0)
         else:
             self._engine.api.start(self._container)

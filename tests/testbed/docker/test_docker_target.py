@@ -18,6 +18,7 @@ from tests.testbed.docker.docker_parts import (
     inspect,
     network,
     opened,
+    running,
     unique,
 )
 
@@ -76,7 +77,7 @@ def test_a_command_in_a_paused_container_is_an_error_with_advice(target: Target,
 
 def test_every_change_may_be_asked_for_twice(target: Target, web: str) -> None:
     instance = lifecycle(target)
-    for change, paused, running in (
+    for change, paused, up in (
         (instance.unpause, False, True),
         (instance.pause, True, True),
         (instance.pause, True, True),
@@ -92,7 +93,7 @@ def test_every_change_may_be_asked_for_twice(target: Target, web: str) -> None:
     ):
         change()
         seen = state_of(web)
-        assert (seen["Paused"], seen["Running"]) == (paused, running)
+        assert (seen["Paused"], seen["Running"]) == (paused, up)
 
 
 def test_what_cannot_be_done_is_an_error_in_words(target: Target, web: str) -> None:
@@ -108,15 +109,32 @@ def test_a_container_that_ends_at_once_after_its_start_is_not_called_started(pla
             lifecycle(target).start()
 
 
+def wait_for_a_long_restart(container_id: str) -> None:
+    # The engine doubles the pause before each restart; after the seventh it waits for many seconds.
+    assert eventually(lambda: inspect(container_id)["RestartCount"] >= 7, within=60)
+    assert eventually(lambda: bool(state_of(container_id)["Restarting"]))
+
+
 def test_one_that_waits_for_its_next_restart_is_started_now(place: Place) -> None:
     broken = "if [ -e /tmp/mended ]; then sleep 60; fi; exit 1"
     with container(place.image, "--restart", "always", script=broken) as made, opened(made) as target:
-        # The engine doubles the pause before each restart; after the seventh it waits for many seconds.
-        assert eventually(lambda: inspect(made)["RestartCount"] >= 7, within=30)
-        assert eventually(lambda: bool(state_of(made)["Restarting"]))
+        wait_for_a_long_restart(made)
         docker("cp", "-q", "/etc/hostname", f"{made}:/tmp/mended")
         lifecycle(target).start()
         assert state_of(made)["Status"] == "running"
+
+
+def test_one_that_waits_for_its_next_restart_does_not_run_is_attached_and_can_be_stopped(place: Place) -> None:
+    on = ("--network", place.subnet, "--restart", "always")
+    with container(place.image, *on, script="exit 3") as made, opened(made) as target:
+        wait_for_a_long_restart(made)
+        now = lifecycle(target).state()
+        assert (now.status, now.running, now.exit_code) == ("restarting", False, 3)
+        assert [end.network for end in networks(target).endpoints()] == [place.subnet]
+        lifecycle(target).stop(0)
+        assert state_of(made)["Status"] == "exited"
+        count = inspect(made)["RestartCount"]
+        assert not eventually(lambda: running(made) or inspect(made)["RestartCount"] > count, within=2.0)
 
 
 def test_a_removed_container_is_gone_in_every_question(target: Target, web: str) -> None:
@@ -143,7 +161,7 @@ def test_a_crash_is_not_a_kill_to_the_restart_policy(place: Place) -> None:
     with container(place.image, "--restart", "always") as made, opened(made) as target:
         lifecycle(target).crash("KILL")
         assert eventually(lambda: inspect(made)["RestartCount"] == 1)
-        assert eventually(lambda: bool(state_of(made)["Running"]))
+        assert eventually(lambda: running(made))
         lifecycle(target).signal("KILL")
         assert not state_of(made)["Running"]
         assert not eventually(lambda: bool(state_of(made)["Running"]), within=1.0)

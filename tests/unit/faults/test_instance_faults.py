@@ -45,7 +45,7 @@ def state(**changes: object) -> InstanceState:
 DOWN = state(status="exited", running=False, pid=0, exit_code=137, health="")
 PAUSED = state(status="paused", paused=True)
 RESTARTED = state(pid=77, started_at="T2", health="starting", restart_count=1)
-RESTARTING = state(status="restarting", pid=0)
+RESTARTING = state(status="restarting", running=False, pid=0, exit_code=137, health="")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,7 @@ def test_an_injection_is_data(injection: InstanceInjection) -> None:
         (STOP, PAUSED, False),
         (STOP, DOWN, True),
         (STOP, RESTARTED, True),
+        (STOP, RESTARTING, True),
         (RESTART, BEFORE, False),
         (RESTART, RESTARTED, True),
         (RESTART, DOWN, True),
@@ -105,6 +106,12 @@ def test_the_effect_is_what_is_seen(injection: InstanceInjection, now: InstanceS
     assert measured
 
 
+@pytest.mark.parametrize("injection", [KILL, CRASH, STOP])
+def test_one_that_waits_for_its_restart_has_not_been_started_yet(injection: InstanceInjection) -> None:
+    _, measured = injection.measure(RESTARTING)
+    assert measured.startswith("the engine says restarting")
+
+
 @pytest.mark.parametrize(
     ("now", "residue"),
     [
@@ -114,7 +121,8 @@ def test_the_effect_is_what_is_seen(injection: InstanceInjection, now: InstanceS
         (state(health="unhealthy"), ("unhealthy; it was healthy before",)),
         (DOWN, ("not running: exited (exit code 137); it was running before",)),
         (PAUSED, ("paused; it was not paused before",)),
-        (RESTARTING, ("restarting; it was running before",)),
+        (RESTARTING, ("not running: restarting (exit code 137); it was running before",)),
+        (state(status="stopping"), ("stopping; it was running before",)),
         (
             state(status="paused", paused=True, health="unhealthy"),
             ("paused; it was not paused before", "unhealthy; it was healthy before"),
@@ -148,7 +156,9 @@ def test_only_what_the_engine_gave_anew_and_different_is_told() -> None:
         (PAUSE, BEFORE, "thawed by somebody else"),
         (PAUSE, RESTARTED, "restarted by somebody else, which also thawed it"),
         (PAUSE, DOWN, "stopped by somebody else (status exited)"),
+        (PAUSE, RESTARTING, "stopped by somebody else (status restarting)"),
         (STOP, DOWN, ""),
+        (STOP, RESTARTING, ""),
         (STOP, RESTARTED, "started again by somebody else"),
         (KILL, DOWN, ""),
         (KILL, RESTARTED, ""),

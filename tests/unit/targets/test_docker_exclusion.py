@@ -24,7 +24,7 @@ def facts(
     return {
         "Id": container,
         "Name": "/shop-prometheus-1",
-        "State": {"Running": True},
+        "State": {"Status": "running", "Running": True},
         "Config": {"Labels": labels, "Hostname": "prom", "ExposedPorts": {port: {} for port in exposed}},
         "HostConfig": {"NetworkMode": mode},
         "NetworkSettings": {"Networks": {} if mode.startswith("container:") else {"front": on}, "Ports": ports},

@@ -16,6 +16,7 @@ from chaoskit.targets.docker_facts import (
 
 ID = "3192c3b7c7e5" + "0" * 52
 STARTED = "2026-01-01T10:00:00.5Z"
+WAITING = {"Status": "restarting", "Running": True, "Pid": 0}
 
 
 def on(**changes: object) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def test_the_id_of_a_target_names_its_engine_and_container() -> None:
         ({"Health": {"Status": "unhealthy"}}, False, "running (unhealthy)"),
         ({"Health": {"Status": "none"}}, True, "running"),
         ({"Status": "paused", "Paused": True}, False, "paused"),
-        ({"Status": "restarting", "Pid": 0}, False, "restarting"),
+        (WAITING, False, "restarting"),
         ({"Status": "exited", "Running": False, "ExitCode": 137}, False, "exited (137)"),
         ({"Status": "created", "Running": False}, False, "created"),
     ],
@@ -112,10 +113,17 @@ def test_a_failed_attachment_of_a_running_container_is_none() -> None:
     assert endpoints_of(facts(networks={"front": half})) == ()
 
 
-def test_a_stopped_container_keeps_its_attachments_as_settings() -> None:
+def test_one_that_waits_for_its_restart_is_not_running_though_the_engine_says_so() -> None:
+    state = instance_state(facts(WAITING | {"ExitCode": 3}))
+    assert (state.running, state.serving, state.status, state.exit_code) == (False, False, "restarting", 3)
+
+
+@pytest.mark.parametrize("state", [{"Running": False, "Status": "exited"}, WAITING], ids=["stopped", "waiting"])
+def test_one_without_a_process_keeps_its_attachments_as_settings(state: Mapping[str, object]) -> None:
     kept = on(IPAMConfig={"IPv4Address": "10.1.2.3"}, EndpointID="", IPAddress="")
-    stopped = facts({"Running": False, "Status": "exited"}, networks={"front": kept})
-    assert [(end.network, end.ipv4) for end in endpoints_of(stopped)] == [("front", "10.1.2.3")]
+    assert [(end.network, end.ipv4) for end in endpoints_of(facts(state, networks={"front": kept}))] == [
+        ("front", "10.1.2.3")
+    ]
 
 
 @pytest.mark.parametrize(
