@@ -3,6 +3,7 @@
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -50,16 +51,25 @@ TERM = InstanceKill.model_validate({"signal": "TERM"})
 def test_what_is_still_under_way_in_the_engine_is_undone_too(command: list[str], fault: Fault, place: Place) -> None:
     with bed(place.image, [place.plain], (), script=IGNORES_TERM) as it, it.open() as target:
         injection = fault.prepare(target, TAG)
+        begun = time.time()
         with subprocess.Popen(["docker", *command, it.id], stdout=subprocess.DEVNULL) as under_way:
+            assert eventually(lambda: asked_to_end(it.id, begun))
             assert restored(it, injection)
             under_way.wait(30)
         assert eventually(it.serving)
         assert not eventually(lambda: not running(it.id), within=2.0)
 
 
+def asked_to_end(container_id: str, since: float) -> bool:
+    """Whether the engine has sent a signal to it."""
+    times = ("--since", f"{since:.6f}", "--until", f"{time.time():.6f}")
+    return bool(docker("events", *times, "--filter", f"container={container_id}", "--filter", "event=kill"))
+
+
 def test_a_process_that_takes_its_time_to_end_is_brought_back(place: Place) -> None:
     slow = ENDS_ON_TERM.replace("exit 0", "sleep 2; exit 0")
     with bed(place.image, [place.plain], (), script=slow) as it, it.open() as target:
+        assert eventually(it.serving), "by then it handles SIGTERM"
         injection = TERM.prepare(target, TAG)
         injection.inject(target)
         assert injection.effect(target).bit is False
@@ -199,7 +209,7 @@ def test_an_address_that_somebody_took_meanwhile_is_told_and_not_pinned(target: 
         assert injection.verify(target) == ()
         changed = f"address on {place.plain} is {now['IPAddress']}, was {was}"
         assert injection.revert(target) == f"was attached again already; not as before: {changed}"
-        assert answers(now["IPAddress"])
+        assert eventually(lambda: answers(now["IPAddress"]))
 
 
 def test_the_default_bridge_and_its_fixed_host_port_come_back(place: Place) -> None:

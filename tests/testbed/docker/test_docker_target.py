@@ -219,7 +219,7 @@ def test_networks_may_be_left_and_joined_twice(target: Target, web: str) -> None
     attached.connect(end)
     attached.connect(end)
     assert attached.endpoints() == (end,)
-    assert answers(end.ipv4)
+    assert eventually(lambda: answers(end.ipv4))
 
 
 def test_an_attachment_made_by_somebody_without_the_aliases_is_made_right(
