@@ -228,8 +228,16 @@ def _guardian(ready: Ready, run_id: str, store: "Store", settings: Settings) -> 
     """The process that undoes this run's faults should we die. Raises GuardianLost."""
     # It lives in another folder than we do.
     settled = settings.model_copy(update={"reports": settings.reports.absolute()})
-    kinds = sorted({kind for spec in ready.brief.experiment.targets.values() for kind in spec.model_fields_set})
-    orders = {"settings": settled.model_dump(mode="json"), "targets": kinds, "began": RealClock().now()}
+    experiment = ready.brief.experiment
+    kinds = sorted({kind for spec in experiment.targets.values() for kind in spec.model_fields_set})
+    hit = [experiment.targets[step.target].docker for step in experiment.faults]
+    hosts = sorted({selector.host or "" for selector in hit if selector is not None})
+    orders = {
+        "settings": settled.model_dump(mode="json"),
+        "targets": kinds,
+        "began": RealClock().now(),
+        "beside": hosts if settings.guardian_image else [],
+    }
     return Link(run_id, settings.lease, store.path, orders)
 
 

@@ -1,6 +1,7 @@
 """Restores what outlived a runner that died, from its journal alone, and closes the record of its run."""
 
 import logging
+import os
 from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -8,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from chaoskit.app import Finished, conclude, is_live, revive
-from chaoskit.domain.errors import StoreFailed, UnknownRun
+from chaoskit.domain.errors import StoreFailed, TargetError, UnknownRun
 from chaoskit.domain.history import Event, InjectionRecord, RunRecord
 from chaoskit.domain.journal import Accepted, Entry, Intended, Restored, outstanding, tag_of
 from chaoskit.domain.ports import KeepsAside
@@ -125,12 +126,25 @@ def restore(
     finally:
         access.close()
         sources.close()
+    if not orphaned.live and all(one.restored for one in undone):
+        _send_guardians_home(orphaned, settings)
     finished = None
     try:
         finished = _close_record(orphaned, undone, store, settings)
     except StoreFailed as error:
         troubles.append(str(error))
     return Restoration(orphaned.run, undone, finished, "\n".join(dict.fromkeys(troubles)))
+
+
+def _send_guardians_home(orphaned: Orphans, settings: Settings) -> None:
+    """One beside an engine would undo once more when it ends, and that might be in the midst of a later run."""
+    selectors = [one.spec.docker for one in orphaned.left]
+    for host in {selector.host for selector in selectors if selector is not None}:
+        from chaoskit.guardian.post import send_home
+        from chaoskit.targets.docker_engine import engine_host
+
+        with suppress(TargetError):  # it ends by itself, a little later
+            send_home(engine_host(host, settings.docker_host, os.environ), orphaned.run)
 
 
 def conclude_dead(

@@ -69,6 +69,18 @@ class Settings(Value):
         description="How many runs may hold targets at once, in all and for each value of a label.",
         examples=["{max_runs = 3, max_per_label = {service = 1}}"],
     )
+    guardian_image: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][\w./:@-]*$",
+        description="The image of chaoskit on the Docker engines of targets: a guardian is put beside each of them.",
+        examples=["chaoskit"],
+    )
+    guardian_socket: str = Field(
+        default="/var/run/docker.sock",
+        pattern=r"^/.+",
+        description="The socket of these engines on their own machine, for the guardian there.",
+        examples=["/var/run/docker.sock"],
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="How much is logged to standard error.", examples=["info"]
     )
@@ -171,6 +183,8 @@ _VARIABLES: Mapping[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
     "LEASE": (("lease",), str),
     "HALT_FILE": (("halt_file",), _home),
     "MAX_RUNS": (("limits", "max_runs"), _number),
+    "GUARDIAN_IMAGE": (("guardian_image",), str),
+    "GUARDIAN_SOCKET": (("guardian_socket",), str),
     "LOG_LEVEL": (("log_level",), str.lower),
 }
 

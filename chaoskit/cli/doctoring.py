@@ -28,7 +28,7 @@ def doctor(args: argparse.Namespace) -> int:
     """Check everything; exit 7 when something that was configured does not work."""
     settings = settings_of(args)
     checks: tuple[Callable[[Settings], Finding], ...] = (_python, _store, _docker, _prometheus, _local)
-    findings = [check(settings) for check in checks]
+    findings = [check(settings) for check in checks] + _guardian(settings)
     if args.json:
         print_json([finding._asdict() for finding in findings])
     else:
@@ -63,6 +63,24 @@ def _docker(settings: Settings) -> Finding:
     name = engine.name
     engine.close()
     return Finding("docker", "ok", f"engine {name} answers at {host}")
+
+
+def _guardian(settings: Settings) -> list[Finding]:
+    """Whether a guardian can be put beside the engine, where that is wanted."""
+    from chaoskit.guardian.post import missing
+    from chaoskit.targets.docker_engine import Engine, engine_host
+
+    if (image := settings.guardian_image) is None:
+        return []
+    try:
+        engine = Engine(engine_host(None, settings.docker_host, os.environ), PATIENCE)
+        try:
+            problem = missing(engine, image)
+        finally:
+            engine.close()
+    except ChaoskitError as error:
+        problem = f"whether the engine has the image {image!r} (guardian_image) is unknown: {error}"
+    return [Finding("guardian", "broken" if problem else "ok", problem or f"the engine has the image {image!r}")]
 
 
 def _prometheus(settings: Settings) -> Finding:

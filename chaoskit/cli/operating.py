@@ -67,7 +67,9 @@ def _exit(left: "Sequence[Orphans]") -> Exit:
 def _guardian_line(one: places.Sighting) -> str:
     """What a guardian is doing, or did last: one that had to act keeps its log."""
     doing = f"pid {one.pid}, {one.state}" if one.alive else f"ended: {one.state}"
-    return f"guardian {one.run}  {doing}, {one.injections} injection{'' if one.injections == 1 else 's'}; log {one.log}"
+    beside = f"\n         {one.beside}" if one.beside else ""
+    held = f"{one.injections} injection{'' if one.injections == 1 else 's'}"
+    return f"guardian {one.run}  {doing}, {held}; log {one.log}{beside}"
 
 
 def _orphan_document(one: "Orphans") -> dict[str, object]:

@@ -15,6 +15,7 @@ from chaoskit.domain.errors import GuardianLost
 from chaoskit.domain.journal import Intended
 from chaoskit.domain.plan import Plan
 from chaoskit.guardian import places
+from chaoskit.guardian.deputy import APPOINTED_WITHIN
 from chaoskit.guardian.wire import Closed, Wire
 
 READY_WITHIN = 20.0
@@ -29,6 +30,7 @@ class Link:
     def __init__(self, run: str, lease: float, store: Path, orders: Mapping[str, object]) -> None:
         """Start it; it is not waited for. Raises GuardianLost when that is not possible."""
         self._lease = lease
+        self._ready_within = READY_WITHIN + (APPOINTED_WITHIN if orders.get("beside") else 0.0)
         self._place = places.place_of(store, run)
         self._unanswered: float | None = None
         self._lost = ""
@@ -52,9 +54,9 @@ class Link:
 
     def guard(self, _plan: Plan) -> Sequence[str]:
         """A reason not to start when the guardian does not stand by."""
-        if not self._lost and self._expect("ready", READY_WITHIN):
+        if not self._lost and self._expect("ready", self._ready_within):
             return []
-        return [f"nobody would undo the faults if this runner died: {self._lost}; see {self._place.log}"]
+        return [f"the faults would not be guarded: {self._lost}; see {self._place.log}"]
 
     def arm(self, intended: Sequence[Intended]) -> None:
         """Hand over what is to be undone, and wait until it is held. Raises GuardianLost."""
@@ -119,6 +121,8 @@ class Link:
             self._unanswered = None
         elif said["word"] == "fired":
             self._lose(f"the guardian has undone the faults: {said['why']}")
+        elif said["word"] == "lost":
+            self._lose(str(said["why"]))
 
     def _receive(self, timeout: float) -> Mapping[str, Any] | None:
         try:

@@ -21,7 +21,10 @@ class Place(NamedTuple):
 
 
 class Sighting(NamedTuple):
-    """One guardian as the files tell. ``alive`` is what the kernel says of its lock, and cannot be stale."""
+    """One guardian as the files tell. ``alive`` is what the kernel says of its lock, and cannot be stale.
+
+    ``beside`` is what it says of those that it has put beside Docker engines, if any.
+    """
 
     run: str
     pid: int
@@ -29,6 +32,7 @@ class Sighting(NamedTuple):
     injections: int
     alive: bool
     log: Path
+    beside: str = ""
 
 
 def folder_of(store: Path) -> Path:
@@ -62,10 +66,10 @@ def hold(fd: int) -> bool:
     return True
 
 
-def note(place: Place, run: str, state: State, injections: int) -> None:
+def note(place: Place, run: str, state: State, injections: int, beside: str = "") -> None:
     """Say what the guardian of ``run`` is doing; a full disk must not keep it from that."""
     fresh = place.state.with_suffix(".new")
-    text = json.dumps({"run": run, "pid": os.getpid(), "state": state, "injections": injections})
+    text = json.dumps({"run": run, "pid": os.getpid(), "state": state, "injections": injections, "beside": beside})
     with suppress(OSError):
         fresh.write_text(text)
         fresh.replace(place.state)
@@ -101,7 +105,15 @@ def sightings(store: Path) -> Iterator[Sighting]:
         with suppress(OSError, ValueError, KeyError):
             known = json.loads(path.read_text())
             log = path.with_suffix(".log")
-            yield Sighting(known["run"], known["pid"], known["state"], known["injections"], _is_held(log), log)
+            yield Sighting(
+                known["run"],
+                known["pid"],
+                known["state"],
+                known["injections"],
+                _is_held(log),
+                log,
+                known.get("beside", ""),
+            )
 
 
 def _is_held(log: Path) -> bool:

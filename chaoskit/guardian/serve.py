@@ -86,6 +86,10 @@ class Serving:
     # --- what is heavy ---------------------------------------------------------------------------------
 
     def prepare(self) -> None:
+        """Load what undoing needs before anybody asks for it. Raises what loading does."""
+        _ = self._duty
+
+    def _begin_loading(self) -> None:
         """Begin to load what undoing needs, aside: on a busy machine that may take longer than a short lease."""
         if self._loader is None:
             self._loader = Thread(target=self._load_all, name="loading", daemon=True)
@@ -99,7 +103,7 @@ class Serving:
 
     @property
     def _duty(self) -> Duty:
-        self.prepare()
+        self._begin_loading()
         if self._loader is not None:
             self._loader.join()
         if self._loaded is None:
@@ -141,7 +145,7 @@ class Serving:
     def _patience(self, deadline: float) -> float | None:
         """Seconds to listen: until the lease is over; until it is time to load; or for ever."""
         if self._held:
-            self.prepare()
+            self._begin_loading()
             return max(deadline - self._now(), 0.0)
         return None if self._loader else IDLE
 
@@ -154,7 +158,7 @@ class Serving:
             return "closed"
         self._see_to_loading()
         if said is None:
-            self.prepare()
+            self._begin_loading()
             return ""
         self._heed(said)
         return str(said["word"])

@@ -40,7 +40,14 @@ HEAVY = {
     "docker", "jinja2", "numpy", "pandas", "prometheus_api_client", "psutil", "requests", "rich", "sqlalchemy",
     "urllib3", "yaml",
 }  # fmt: skip
-LIGHT_STARTS = ["chaoskit", "chaoskit.cli", "chaoskit.domain.experiment", "chaoskit.domain.verdict"]
+LIGHT_STARTS = [
+    "chaoskit",
+    "chaoskit.cli",
+    "chaoskit.domain.experiment",
+    "chaoskit.domain.verdict",
+    "chaoskit.guardian.__main__",
+    "chaoskit.guardian.link",
+]
 
 
 class Import(NamedTuple):

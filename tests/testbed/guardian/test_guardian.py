@@ -18,10 +18,10 @@ import pytest
 from chaoskit.targets import deadman
 from chaoskit.targets.local_sweep import Machine
 
-LEASE = 3.0
-SLACK = 2.0
-"""Seconds beyond the lease in which a guarded fault must be gone."""
-PATIENCE = 30.0
+pytest.register_assert_rewrite("tests.testbed.guardian.kit")
+
+from tests.testbed.guardian.kit import LEASE, PATIENCE, SLACK, Bed, eventually  # noqa: E402 - asserts are rewritten
+
 EXPERIMENT = """
 apiVersion: chaoskit/v1
 kind: Experiment
@@ -35,121 +35,35 @@ expect: {recover_within: 5s}
 """
 
 
-def eventually(holds: Callable[[], bool], within: float = PATIENCE) -> bool:
-    deadline = time.monotonic() + within
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-class Bed:
-    """A process to freeze, and chaoskit on it with a store of its own."""
+class ProcessBed(Bed):
+    """A process to freeze."""
 
     def __init__(self, folder: Path, mark: str) -> None:
-        self.folder = folder
-        self.file = folder / "guarded.yaml"
-        self.file.write_text(EXPERIMENT % mark)
-        self.store = folder / "state" / "ck.db"
+        super().__init__(folder, EXPERIMENT % mark, {})
         self.target = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep(600)  # {mark}"])
-        self.runner: subprocess.Popen[str] | None = None
-        self.output = folder / "output"
-
-    def argv(self, command: str, *more: str) -> list[str]:
-        return [sys.executable, "-m", "chaoskit", command, *more, "--store", str(self.store)]
-
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "CHAOSKIT_LEASE": f"{LEASE:g}s", "CHAOSKIT_REPORTS": str(self.folder / "reports")}
-
-    def run(self) -> subprocess.Popen[str]:
-        """A run whose fault is in, and whose guardian has had time to load what it needs."""
-        with self.output.open("w") as output:
-            self.runner = subprocess.Popen(
-                self.argv("run", str(self.file), "--plain"),
-                env=self.environment(),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
-        assert eventually(self.frozen), self.output.read_text()
-        return self.runner
-
-    def chaoskit(self, command: str, *more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.argv(command, *more), env=self.environment(), capture_output=True, text=True, timeout=60, check=False
-        )
 
     def frozen(self) -> bool:
         return Path(f"/proc/{self.target.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-
-    def guardian(self) -> dict[str, Any]:
-        """What the newest guardian says that it does."""
-        (path,) = (self.store.parent / "guardians").glob("*.json")
-        told: dict[str, Any] = json.loads(path.read_text())
-        return told
-
-    def log(self) -> str:
-        (path,) = (self.store.parent / "guardians").glob("*.log")
-        return path.read_text()
-
-    def record(self) -> dict[str, Any]:
-        """The newest run, judged anew."""
-        done = self.chaoskit("report", "last", "--format", "json")
-        assert done.returncode == 0, done.stderr
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
-
-    def thawed_after(self) -> float:
-        """Seconds from now until the process goes on."""
-        begin = time.monotonic()
-        assert eventually(lambda: not self.frozen()), self.log()
-        return time.monotonic() - begin
-
-    def guardian_ends(self) -> bool:
-        return eventually(lambda: not any(one["alive"] for one in self.status()["guardians"]))
-
-    def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.chaoskit("status", "--json").stdout)
-        return told
 
     def timers(self) -> tuple[deadman.Timer, ...]:
         """The timers on this machine that are of this bed's runs."""
         runs = {run["run"] for run in json.loads(self.chaoskit("history", "--json").stdout)}
         return tuple(timer for timer in deadman.armed(Machine()) if timer.tag.split("-")[1] in runs)
 
-    def kill_both(self) -> None:
-        """What the loss of their machine does to runner and guardian: neither sees the other go."""
-        assert self.runner is not None
-        self.runner.send_signal(signal.SIGSTOP)
-        os.kill(self.guardian()["pid"], signal.SIGKILL)
-        self.runner.kill()
-        self.runner.wait(PATIENCE)
-
     def close(self) -> None:
-        pids = [self.target.pid]
-        if self.runner is not None and self.runner.poll() is None:
-            pids.append(self.runner.pid)
-        for path in (self.store.parent / "guardians").glob("*.json"):
-            told = json.loads(path.read_text())
-            if any(one["pid"] == told["pid"] and one["alive"] for one in self.status()["guardians"]):
-                pids.append(told["pid"])
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
+        super().close()
+        self.target.kill()
         self.target.wait(10)
-        if self.runner is not None:
-            self.runner.wait(10)
 
 
 @pytest.fixture
-def bed(tmp_path: Path, unique_id: str) -> Iterator[Bed]:
-    bed = Bed(tmp_path, f"{unique_id}-{tmp_path.name}")
+def bed(tmp_path: Path, unique_id: str) -> Iterator[ProcessBed]:
+    bed = ProcessBed(tmp_path, f"{unique_id}-{tmp_path.name}")
     yield bed
     bed.close()
 
 
-def test_a_runner_that_is_killed_is_undone_at_once_and_its_books_are_closed(bed: Bed) -> None:
+def test_a_runner_that_is_killed_is_undone_at_once_and_its_books_are_closed(bed: ProcessBed) -> None:
     runner = bed.run()
     runner.kill()
     assert bed.thawed_after() < SLACK
@@ -165,7 +79,7 @@ def test_a_runner_that_is_killed_is_undone_at_once_and_its_books_are_closed(bed:
     assert list((bed.folder / "reports").rglob("report.html"))
 
 
-def test_a_runner_that_is_frozen_loses_its_lease_and_knows_it_when_it_goes_on(bed: Bed) -> None:
+def test_a_runner_that_is_frozen_loses_its_lease_and_knows_it_when_it_goes_on(bed: ProcessBed) -> None:
     runner = bed.run()
     runner.send_signal(signal.SIGSTOP)
     took = bed.thawed_after()
@@ -181,7 +95,7 @@ def test_a_runner_that_is_frozen_loses_its_lease_and_knows_it_when_it_goes_on(be
     assert "the runner is back" in bed.log()
 
 
-def test_a_frozen_runner_that_is_killed_leaves_nothing_open(bed: Bed) -> None:
+def test_a_frozen_runner_that_is_killed_leaves_nothing_open(bed: ProcessBed) -> None:
     runner = bed.run()
     runner.send_signal(signal.SIGSTOP)
     bed.thawed_after()
@@ -191,7 +105,7 @@ def test_a_frozen_runner_that_is_killed_leaves_nothing_open(bed: Bed) -> None:
     assert bed.record()["judgement"]["verdict"] == "error"
 
 
-def test_a_run_whose_guardian_is_killed_stops_at_once(bed: Bed) -> None:
+def test_a_run_whose_guardian_is_killed_stops_at_once(bed: ProcessBed) -> None:
     runner = bed.run()
     os.kill(bed.guardian()["pid"], signal.SIGKILL)
     assert bed.thawed_after() < SLACK
@@ -201,7 +115,7 @@ def test_a_run_whose_guardian_is_killed_stops_at_once(bed: Bed) -> None:
     assert told["run"]["abort"]["reason"] == "the guardian died"
 
 
-def test_a_run_whose_guardian_is_frozen_stops_within_its_lease(bed: Bed) -> None:
+def test_a_run_whose_guardian_is_frozen_stops_within_its_lease(bed: ProcessBed) -> None:
     runner = bed.run()
     pid = bed.guardian()["pid"]
     os.kill(pid, signal.SIGSTOP)
@@ -213,7 +127,7 @@ def test_a_run_whose_guardian_is_frozen_stops_within_its_lease(bed: Bed) -> None
     assert not bed.frozen()
 
 
-def test_both_killed_leave_it_to_the_target_itself(bed: Bed) -> None:
+def test_both_killed_leave_it_to_the_target_itself(bed: ProcessBed) -> None:
     """The guardian's lease is of no use then; the timer on the target has its own."""
     bed.run()
     assert [timer.state for timer in bed.timers()] == ["held"]
@@ -226,7 +140,7 @@ def test_both_killed_leave_it_to_the_target_itself(bed: Bed) -> None:
     assert bed.record()["judgement"]["verdict"] == "error"
 
 
-def test_both_killed_are_rolled_back_at_once_by_who_does_not_wait_for_that(bed: Bed) -> None:
+def test_both_killed_are_rolled_back_at_once_by_who_does_not_wait_for_that(bed: ProcessBed) -> None:
     bed.run()
     bed.kill_both()
     done = bed.chaoskit("rollback")
@@ -235,7 +149,7 @@ def test_both_killed_are_rolled_back_at_once_by_who_does_not_wait_for_that(bed: 
     assert bed.timers() == ()
 
 
-def test_a_timer_that_is_lost_stops_the_run(bed: Bed) -> None:
+def test_a_timer_that_is_lost_stops_the_run(bed: ProcessBed) -> None:
     runner = bed.run()
     (timer,) = bed.timers()
     shutil.rmtree(timer.folder)
@@ -245,7 +159,7 @@ def test_a_timer_that_is_lost_stops_the_run(bed: Bed) -> None:
     assert bed.timers() == ()
 
 
-def test_the_timer_on_the_target_is_renewed_for_as_long_as_the_run_lives(bed: Bed) -> None:
+def test_the_timer_on_the_target_is_renewed_for_as_long_as_the_run_lives(bed: ProcessBed) -> None:
     runner = bed.run()
     time.sleep(2 * LEASE)
     assert bed.frozen()
@@ -255,7 +169,7 @@ def test_the_timer_on_the_target_is_renewed_for_as_long_as_the_run_lives(bed: Be
     assert bed.timers() == ()
 
 
-def test_a_sweep_finds_what_no_journal_tells_of_and_leaves_a_live_run_alone(bed: Bed) -> None:
+def test_a_sweep_finds_what_no_journal_tells_of_and_leaves_a_live_run_alone(bed: ProcessBed) -> None:
     runner = bed.run()
     (timer,) = bed.timers()
     alone = bed.chaoskit("sweep")
@@ -275,7 +189,7 @@ def test_a_sweep_finds_what_no_journal_tells_of_and_leaves_a_live_run_alone(bed:
     assert not any(one.tag == timer.tag for one in deadman.armed(Machine()))
 
 
-def test_a_sweep_does_what_a_timer_whose_loop_was_killed_was_to_do(bed: Bed) -> None:
+def test_a_sweep_does_what_a_timer_whose_loop_was_killed_was_to_do(bed: ProcessBed) -> None:
     bed.run()
     (timer,) = bed.timers()
     bed.kill_both()
@@ -290,7 +204,7 @@ def test_a_sweep_does_what_a_timer_whose_loop_was_killed_was_to_do(bed: Bed) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
-def test_a_guardian_is_not_ended_by_what_ends_other_processes(bed: Bed, number: signal.Signals) -> None:
+def test_a_guardian_is_not_ended_by_what_ends_other_processes(bed: ProcessBed, number: signal.Signals) -> None:
     runner = bed.run()
     os.kill(bed.guardian()["pid"], number)
     time.sleep(0.3)
@@ -300,7 +214,7 @@ def test_a_guardian_is_not_ended_by_what_ends_other_processes(bed: Bed, number: 
     assert bed.thawed_after() < SLACK
 
 
-def test_an_ordinary_end_leaves_no_trace_of_a_guardian(bed: Bed) -> None:
+def test_an_ordinary_end_leaves_no_trace_of_a_guardian(bed: ProcessBed) -> None:
     runner = bed.run()
     assert bed.status()["guardians"][0]["state"] == "armed"
     assert "guardian" in bed.chaoskit("status").stdout
@@ -310,7 +224,7 @@ def test_an_ordinary_end_leaves_no_trace_of_a_guardian(bed: Bed) -> None:
     assert list((bed.store.parent / "guardians").iterdir()) == []
 
 
-def test_a_guardian_sends_nothing_to_a_terminal_and_keeps_its_log_private(bed: Bed) -> None:
+def test_a_guardian_sends_nothing_to_a_terminal_and_keeps_its_log_private(bed: ProcessBed) -> None:
     bed.run()
     (path,) = (bed.store.parent / "guardians").glob("*.log")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -321,7 +235,7 @@ def test_a_guardian_sends_nothing_to_a_terminal_and_keeps_its_log_private(bed: B
     assert not any(name.startswith("/dev/pts") or name == str(bed.output) for name in held)
 
 
-def test_a_run_has_one_guardian_only(bed: Bed) -> None:
+def test_a_run_has_one_guardian_only(bed: ProcessBed) -> None:
     bed.run()
     told = bed.guardian()
     connection = {"word": "stand by", "run": told["run"], "store": str(bed.store), "lease": LEASE}
@@ -341,7 +255,7 @@ def test_a_run_has_one_guardian_only(bed: Bed) -> None:
     assert bed.guardian() == told
 
 
-def test_where_no_guardian_can_be_started_nothing_is_touched(bed: Bed) -> None:
+def test_where_no_guardian_can_be_started_nothing_is_touched(bed: ProcessBed) -> None:
     bed.store.parent.mkdir()
     (bed.store.parent / "guardians").write_text("in the way")
     done = bed.chaoskit("run", str(bed.file), "--plain")
