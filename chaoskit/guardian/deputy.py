@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LONGER = 5.0
 """Seconds by which the lease of a deputy is longer than the guardian's own, who is to act first where it can."""
 APPOINTED_WITHIN = 30.0
+APPOINTING = "being appointed"
 _BEATS = 3
 _LOOK_EVERY = 0.1
 _PAUSE = 0.5
@@ -44,7 +45,7 @@ class Deputy:
         self._changed = Condition()
         self._begun = now()
         self._letters = Letters(self._begun)
-        self._state = "being appointed"
+        self._state = APPOINTING
         self._lost = self._trouble = ""
         self._armed = self._leaving = self._left = False
         # A daemon: a request that hangs must not keep the guardian from ending.
@@ -81,7 +82,7 @@ class Deputy:
     def lost(self) -> str:
         """Why it cannot be relied on any more; empty while it can. What is lost stays lost."""
         with self._changed:
-            if self._state != "being appointed" and self._letters.silent_for(self._now()) > self._terms.lease:
+            if self._state != APPOINTING and self._letters.silent_for(self._now()) > self._terms.lease:
                 self._lose(self._says(f"has not answered for {self._terms.lease:g}s"))
             return self._lost
 
@@ -172,7 +173,7 @@ class Deputy:
             self._changed.notify_all()
             all_answered = not self._letters.waits
         if not all_answered:
-            if why := post.ended():
+            if why := post.ended(for_once=self._state == APPOINTING):
                 raise GuardianLost(self._says(why))
             self._rest(_LOOK_EVERY)
 

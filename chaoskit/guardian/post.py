@@ -5,7 +5,6 @@ import json
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import docker.errors
@@ -15,14 +14,13 @@ from chaoskit.domain.errors import GuardianLost, TargetError
 from chaoskit.guardian.folder import ANSWER, FOLDER, INBOX, file_name, written
 from chaoskit.targets.docker_engine import Engine
 from chaoskit.targets.docker_exclusion import ROLE_LABEL
+from chaoskit.targets.docker_sweep import RUN_LABEL
 
-ROLE, RUN_LABEL = "guardian", "chaoskit.run"
+ROLE = "guardian"
 SOCKET = "/engine.sock"
 """Where a deputy finds its engine."""
 REQUEST_WITHIN = 5.0
 _MADE_WITHIN = 15
-KEPT_FOR = 7 * 86400.0
-"""Seconds for which a container that has ended is left for people to read its log."""
 _MEMORY, _TASKS, _RESTARTS = 256 << 20, 64, 10
 _LAST = 99_999_999
 """The number of a last message: no other one comes after it."""
@@ -85,7 +83,6 @@ class Post:
         """
         if why := missing(self._engine, image):
             raise GuardianLost(why)
-        self._sweep()
         first = {**orders, "engine": engine_id(self._engine)}
         files = {f"{FOLDER}/{INBOX}/{file_name(1)}": first, f"{FOLDER}/{ANSWER}": Answer(0, "")._asdict()}
         api = self._engine.api
@@ -118,14 +115,19 @@ class Post:
                 return Answer(int(said["taken"]), str(said["word"]), str(said.get("why", "")))
         return None
 
-    def ended(self) -> str:
-        """Why it no longer runs; empty while it does, or is about to be started again. Raises TargetGone."""
+    def ended(self, *, for_once: bool) -> str:
+        """Why it no longer runs; empty while it does. Raises TargetGone.
+
+        One that its engine starts again still runs, unless it was not to end ``for_once``.
+        """
         with self._engine.doing(f"inspect {self.name}"):
-            state = self._engine.api.inspect_container(self.name)["State"]
-            if state["Running"] or state["Restarting"]:
+            facts = self._engine.api.inspect_container(self.name)
+            state = facts["State"]
+            again = state["Restarting"] or facts["RestartCount"] > 0
+            if state["Running"] and not (for_once and again):
                 return ""
             last = self._engine.api.logs(self.name, tail=1).decode(errors="replace").strip()
-        return f"its container ended with {state['ExitCode']}: {last or 'it says nothing'}"
+        return f"ended, and its container says: {last or 'nothing'}"
 
     def send_home(self) -> bool:
         """Nothing is left for it to undo. One that has fired ends and stays, for its log: then this is True."""
@@ -174,17 +176,6 @@ class Post:
             ),
         )
 
-    def _sweep(self) -> None:
-        """Remove deputies that ended long ago."""
-        with suppress(TargetError), self._engine.doing("remove guardians that have ended"):
-            api = self._engine.api
-            now = _seconds(api.info()["SystemTime"])
-            for row in api.containers(
-                all=True, filters={"label": f"{ROLE_LABEL}={ROLE}", "status": ["exited", "created"]}
-            ):
-                if now - row["Created"] > KEPT_FOR:
-                    api.remove_container(row["Id"], v=True)
-
 
 def send_home(host: str, run: str) -> None:
     """Tell the deputies of ``run`` on an engine that everything is restored. Raises TargetError."""
@@ -218,8 +209,3 @@ def _packed(files: Mapping[str, Mapping[str, object]]) -> bytes:
 def _folders(name: str) -> Iterator[str]:
     parts = name.strip("/").split("/")[:-1]
     return ("/".join(parts[: i + 1]) for i in range(len(parts)))
-
-
-def _seconds(written_time: str) -> float:
-    """Seconds since 1970 of a time as engines write it, with more digits than Python reads."""
-    return datetime.fromisoformat(f"{written_time[:19]}+00:00").timestamp()

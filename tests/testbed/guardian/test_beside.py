@@ -26,8 +26,8 @@ from tests.testbed.docker.doors import ENGINE_SOCKET, Certificates, SshServer, f
 from tests.testbed.guardian.kit import LEASE, PATIENCE, SLACK, Bed, eventually  # noqa: E402
 
 DEPUTYS_LEASE = LEASE + LONGER
-LONG = 240.0
-"""Seconds in which a run must end that cannot reach its targets."""
+LONG = 60.0
+"""Seconds in which a run must end whose rollback has to be tried again and again."""
 EXPERIMENT = """
 apiVersion: chaoskit/v1
 kind: Experiment
@@ -58,10 +58,14 @@ expect: {recover_within: 5s}
 
 
 class Door:
-    """The real engine behind a TCP port of loopback; shut, it lets nothing pass and breaks no connection."""
+    """The real engine behind a TCP port of loopback.
+
+    Shut, it lets nothing pass and breaks no connection; bricked up, it breaks all of them.
+    """
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._bricked_up = False
         self._open = Event()
         self._open.set()
         self._ends = ExitStack()
@@ -74,7 +78,13 @@ class Door:
     def shut(self) -> None:
         self._open.clear()
 
+    def brick_up(self) -> None:
+        self._bricked_up = True
+        self._open.set()
+        self._ends.close()
+
     def unlock(self) -> None:
+        self._bricked_up = False
         self._open.set()
 
     def close(self) -> None:
@@ -87,10 +97,13 @@ class Door:
         with suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                if self._bricked_up:
+                    near.close()
+                    continue
                 far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 far.connect(ENGINE_SOCKET)
-                self._ends.callback(near.close)
-                self._ends.callback(far.close)
+                self._ends.callback(_hang_up, near)
+                self._ends.callback(_hang_up, far)
                 for source, sink in ((near, far), (far, near)):
                     Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
@@ -100,6 +113,12 @@ class Door:
                 self._open.wait()
                 sink.sendall(piece)
             sink.shutdown(socket.SHUT_WR)
+
+
+def _hang_up(end: socket.socket) -> None:
+    with suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()
 
 
 class Far(Bed):
@@ -214,6 +233,7 @@ def test_a_cut_network_is_undone_beside_the_engine_while_everybody_lives(far: Fa
     runner = far.run()
     far.door.shut()
     assert LEASE < far.thawed_after() < DEPUTYS_LEASE + SLACK
+    far.door.brick_up()
     assert runner.wait(LONG) == 6, far.output.read_text()
     told = far.record()
     assert told["run"]["abort"]["cause"] == "lease"
@@ -351,11 +371,40 @@ def test_where_no_guardian_can_be_put_nothing_is_touched(far: Far, variable: str
     assert parts.docker("ps", "-aq", "--filter", f"label=chaoskit.run={far.record()['run']['run']}") == ""
 
 
-def test_an_image_without_it_is_told_apart(far: Far, target_image: str) -> None:
+def test_an_image_of_something_else_is_told_apart(far: Far, target_image: str) -> None:
     far.settings["CHAOSKIT_GUARDIAN_IMAGE"] = target_image
     done = far.chaoskit("run", str(far.file), "--plain")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "cannot be appointed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "why"),
+    [
+        ("sed -i 's/^__version__.*/__version__ = \"0.0.1\"/' $at/__init__.py", 3, "its image holds chaoskit 0.0.1"),
+        ("rm $at/guardian/beside.py", 3, "No module named chaoskit.guardian.beside"),
+        ("rm $at/faults/instance_pause.py", 7, "instance.pause"),
+    ],
+)
+def test_an_image_that_could_not_undo_is_found_out_before_anything_is_touched(
+    far: Far, image: str, change: str, code: int, why: str
+) -> None:
+    other = parts.unique("unfit")
+    find = "at=$(python -c 'import chaoskit, os; print(os.path.dirname(chaoskit.__file__))')"
+    recipe = f"FROM {image}\nUSER root\nRUN {find}; {change}\n"
+    subprocess.run(["docker", "build", "-t", other, "-"], input=recipe.encode(), capture_output=True, check=True)
+    before = parts.inspect(far.targets[0])
+    far.settings["CHAOSKIT_GUARDIAN_IMAGE"] = other
+    try:
+        done = far.chaoskit("run", str(far.file), "--plain")
+        assert done.returncode == code, done.stdout + done.stderr
+        assert why in done.stdout
+        assert parts.inspect(far.targets[0]) == before
+        assert far.guardian_ends()
+        assert far.deputies("-a") == []
+        assert far.status()["residue"] == []
+    finally:
+        parts.docker("rmi", other)
 
 
 def test_the_doctor_says_how_to_get_the_image_there(far: Far) -> None:
