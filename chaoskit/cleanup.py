@@ -1,17 +1,16 @@
-"""Restores what outlived a runner that died, from its journal alone, and closes the record of its run."""
+"""Restores what outlived a runner that died, from its journal alone."""
 
 import logging
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from chaoskit.app import Finished, conclude, is_live, revive
+from chaoskit.app import Finished, is_live, revive
+from chaoskit.closing import close_record
 from chaoskit.domain.errors import StoreFailed, TargetError, UnknownRun
-from chaoskit.domain.history import Event, InjectionRecord, RunRecord
-from chaoskit.domain.journal import Accepted, Entry, Intended, Restored, outstanding, tag_of
+from chaoskit.domain.journal import Accepted, Intended, outstanding
 from chaoskit.domain.ports import KeepsAside
 from chaoskit.drivers import DriverSources, timers
 from chaoskit.engine.access import Access
@@ -130,7 +129,7 @@ def restore(
         _send_guardians_home(orphaned, settings)
     finished = None
     try:
-        finished = _close_record(orphaned, undone, store, settings)
+        finished = _close(orphaned, undone, store, settings)
     except StoreFailed as error:
         troubles.append(str(error))
     return Restoration(orphaned.run, undone, finished, "\n".join(dict.fromkeys(troubles)))
@@ -162,7 +161,9 @@ def conclude_dead(
     clock = RealClock()
     store.append(*(closing_entry(one, clock) for one in undone))
     note = "the runner was gone; its guardian undid what it left"
-    return _close_record(orphaned, undone, store, settings, [note], when, at)
+    if orphaned.unreadable:
+        return None
+    return close_record(orphaned.run, undone, store, settings, [note], when, at)
 
 
 def accept(orphaned: Orphans, store: "Store", settings: Settings, reason: str) -> Finished | None:
@@ -171,7 +172,7 @@ def accept(orphaned: Orphans, store: "Store", settings: Settings, reason: str) -
     store.append(*(Accepted(run=one.run, n=one.n, at=now, who=who, reason=reason) for one in orphaned.left))
     told = [f"residue of {one.kind} on {one.ref.name} accepted by {who}: {reason}" for one in orphaned.left]
     told += _discard(orphaned.left, settings)
-    return _close_record(orphaned, (), store, settings, told)
+    return _close(orphaned, (), store, settings, told)
 
 
 def _discard(left: Sequence[Intended], settings: Settings) -> list[str]:
@@ -201,103 +202,16 @@ def close_dead_runs(store: "Store", settings: Settings) -> list[Finished]:
     places.sweep(store.path, but=left)
     unfinished = [run.run for run in store.runs(limit=200) if run.verdict is None and run.run not in left]
     live = living(store, unfinished)
-    closed = [_close_record(Orphans(run, (), live=False), (), store, settings) for run in unfinished if run not in live]
+    closed = [close_record(run, (), store, settings) for run in unfinished if run not in live]
     return [one for one in closed if one is not None]
 
 
-def _close_record(
+def _close(
     orphaned: Orphans,
     undone: Sequence[Undone],
     store: "Store",
     settings: Settings,
     notes: Sequence[str] = (),
-    when: Mapping[int, float] = MappingProxyType({}),
-    at: float | None = None,
 ) -> Finished | None:
-    """End the run's record ``at`` that run second (now, where it is not said), and say why from outside.
-
-    ``when`` tells, by number, when what was undone was; ``at``, where it is not said.
-
-    With an unreadable journal nobody knows what else was touched, so the record stays as it is.
-    """
-    if orphaned.unreadable:
-        return None
-    try:
-        record = store.load(orphaned.run)
-    except UnknownRun:
-        return None
-    at = _by_the_clock(record) if at is None else at
-    by_n = {one.intended.n: one for one in undone}
-    known = _known(record, store.salvage(orphaned.run)[0], by_n)
-    injections = tuple(_ended(known[n], by_n.get(n), when.get(n, at)) for n in sorted(known))
-    events = [Event(at=at, kind="rollback", text=text) for text in (*map(_told, undone), *notes)]
-    later = any(one not in record.injections for one in injections)
-    errors = (*record.errors, *_why_from_outside(record, later=later))
-    closed = record.model_copy(
-        update={"injections": injections, "errors": errors, "ended_at": at, "events": (*record.events, *events)}
-    )
-    store.extend(orphaned.run, (), events)
-    return conclude(closed, store, settings)
-
-
-def _by_the_clock(record: RunRecord) -> float:
-    """The run second that it is now, by the time of day. That may have been set: it is never before what was seen."""
-    seen = [span.start for span in record.phases] + [event.at for event in record.events]
-    seen += [reading.at + reading.took for reading in record.readings]
-    return max([(RealClock().utc() - record.started_at).total_seconds(), *seen])
-
-
-def _ended(record: InjectionRecord, one: Undone | None, at: float) -> InjectionRecord:
-    if one is None:
-        return record
-    update: dict[str, object] = {"attempts": record.attempts + one.attempts, "note": one.note, "residue": one.residue}
-    if one.restored:
-        update["restored_at"] = at
-    return record.model_copy(update=update)
-
-
-def _known(record: RunRecord, entries: Sequence[Entry], undone: Container[int]) -> dict[int, InjectionRecord]:
-    """The injections of a run by number, with what its runner journalled and did not live to put into its record.
-
-    Those that were ``undone`` from outside are told of by whoever did that.
-    """
-    known = {one.n: one for one in record.injections}
-    for entry in entries:
-        at = (entry.at - record.started_at).total_seconds()
-        if isinstance(entry, Intended):
-            known.setdefault(entry.n, _from_journal(entry, at))
-        elif isinstance(entry, Restored) and entry.n not in undone:
-            before = known.get(entry.n)
-            if before is not None and before.restored_at is None:
-                update = {"restored_at": at, "note": entry.note, "attempts": entry.attempts, "residue": ()}
-                known[entry.n] = before.model_copy(update=update)
-    return known
-
-
-def _from_journal(intended: Intended, at: float) -> InjectionRecord:
-    """What the journal knows of an injection."""
-    return InjectionRecord(
-        n=intended.n,
-        step=intended.step,
-        kind=intended.kind,
-        group=intended.group,
-        target_id=intended.ref.id,
-        target=intended.ref.name,
-        tag=tag_of(intended.run, intended.n),
-        duration=0.0,
-        by_hand=intended.by_hand,
-        intended_at=at,
-    )
-
-
-def _told(one: Undone) -> str:
-    what = f"{one.intended.kind} on {one.intended.ref.name}"
-    return f"{what}: {one.note}" if one.restored else f"{what}: NOT restored: {'; '.join(one.residue)}"
-
-
-def _why_from_outside(record: RunRecord, *, later: bool) -> list[str]:
-    """What went wrong in the run itself: one whose faults outlived it must not pass because of a ``later`` rollback."""
-    if record.ended_at is None:
-        where = record.phases[-1].name if record.phases else "the start"
-        return [f"the runner (pid {record.runner.pid} on {record.runner.host}) died in {where}"]
-    return ["the run's own rollback left something behind, which was undone only later"] if later else []
+    """With an unreadable journal nobody knows what else was touched, so the record stays as it is then."""
+    return None if orphaned.unreadable else close_record(orphaned.run, undone, store, settings, notes)

@@ -5,7 +5,7 @@ It serves as the guardian does, over files in place of a connection. It has no s
 
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,12 @@ _HOST = f"unix://{SOCKET}"
 class _Beside(Undoing):
     """Undoes through the socket that the container was given."""
 
-    def undo(self, log: Callable[[str], None]) -> bool:
+    def undo(self, held: Sequence[Any], log: Callable[[str], None]) -> bool:
         """Undo all. Where nobody listens at the socket, the engine may have a new one, which only a new start shows.
 
         Raises SystemExit then.
         """
-        done = super().undo(log)
+        done = super().undo(held, log)
         if not done and _is_stale(SOCKET):
             log("nobody listens at the engine's socket; ending, to be started again with the socket as it is then")
             sys.exit(AGAIN)

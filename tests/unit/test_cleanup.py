@@ -102,7 +102,7 @@ def test_a_later_rollback_never_makes_a_dirty_run_pass(store: Store, settings: S
     store.begin(begun())
     store.save(dirty)
     undone = Undone(intended(), restored=True, note="unpaused by chaoskit", attempts=1, residue=())
-    finished = cleanup._close_record(Orphans("r1", (intended(),), live=False), [undone], store, settings)
+    finished = cleanup._close(Orphans("r1", (intended(),), live=False), [undone], store, settings)
     assert finished is not None
     assert finished.judgement.restored == finished.judgement.injected == 1
     assert finished.judgement.verdict is Verdict.ERROR
@@ -113,7 +113,7 @@ def test_a_journal_that_cannot_be_read_whole_lets_nobody_say_that_all_is_restore
 ) -> None:
     store.begin(begun())
     orphaned = Orphans("r1", (), live=False, unreadable=("row 1 cannot be read",))
-    assert cleanup._close_record(orphaned, (), store, settings) is None
+    assert cleanup._close(orphaned, (), store, settings) is None
     assert store.runs()[0].verdict is None
 
 
@@ -201,7 +201,7 @@ def test_a_clock_that_was_set_back_ends_no_run_before_what_was_seen_in_it(store:
     store.begin(future)
     store.extend("r1", future.readings, future.events)
     store.save(future)
-    finished = cleanup._close_record(Orphans("r1", (), live=False), (), store, settings)
+    finished = cleanup._close(Orphans("r1", (), live=False), (), store, settings)
     assert finished is not None
     last = max(span.start for span in future.phases)
     assert finished.record.ended_at is not None
