@@ -1,10 +1,8 @@
 """The runner's side of its guardian: starts the process, hands it what is to be undone, and tells it that we live."""
 
 import os
-import site
 import socket
 import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,13 +13,13 @@ from chaoskit.domain.errors import GuardianLost
 from chaoskit.domain.journal import Intended
 from chaoskit.domain.plan import Plan
 from chaoskit.guardian import places
-from chaoskit.guardian.deputy import APPOINTED_WITHIN
 from chaoskit.guardian.wire import Closed, Wire
 
 READY_WITHIN = 20.0
 """Seconds that it may take to start; on a busy machine, importing alone takes some."""
 ARMED_WITHIN = 10.0
 GONE_WITHIN = 2.0
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 class Link:
@@ -30,7 +28,7 @@ class Link:
     def __init__(self, run: str, lease: float, store: Path, orders: Mapping[str, object]) -> None:
         """Start it; it is not waited for. Raises GuardianLost when that is not possible."""
         self._lease = lease
-        self._ready_within = READY_WITHIN + (APPOINTED_WITHIN if orders.get("beside") else 0.0)
+        self._ready_within = READY_WITHIN + (_appointed_within() if orders.get("beside") else 0.0)
         self._place = places.place_of(store, run)
         self._unanswered: float | None = None
         self._lost = ""
@@ -136,6 +134,12 @@ class Link:
         self._lost = self._lost or why
 
 
+def _appointed_within() -> float:
+    from chaoskit.guardian.deputy import APPOINTED_WITHIN
+
+    return APPOINTED_WITHIN
+
+
 def _start(run: str, connection: int, log: int) -> int:
     """A process in a session of its own, whose standard input and output are ``connection``. Raises OSError."""
     return os.posix_spawn(
@@ -155,8 +159,8 @@ def _start(run: str, connection: int, log: int) -> int:
 def _environment() -> dict[str, str]:
     """Ours, and where chaoskit is found when it is not installed: run from its own folder, say."""
     environment = dict(os.environ)
-    root = str(Path(__file__).parents[2])
-    if root not in {sysconfig.get_path("purelib"), site.getusersitepackages()}:
+    root = Path(__file__).parents[2]
+    if root.name not in _INSTALLED:
         others = environment.get("PYTHONPATH", "")
-        environment["PYTHONPATH"] = f"{root}{os.pathsep}{others}" if others else root
+        environment["PYTHONPATH"] = f"{root}{os.pathsep}{others}" if others else str(root)
     return environment

@@ -5,7 +5,6 @@ Back means: to the person and the process that run it.
 
 import json
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from sqlalchemy import Connection, Select, func, select
 
@@ -45,6 +44,8 @@ def unknown(connection: Connection, run: str) -> UnknownRun:
     ids = _ids(connection, _newest_first().limit(_COMPARED))
     if not ids:
         return UnknownRun(f"no run {run!r}: the store holds no runs yet; start one with `chaoskit run FILE`")
+    from difflib import get_close_matches
+
     if close := get_close_matches(run, ids, n=1):
         return UnknownRun(f"no run {run!r} in the store; did you mean {close[0]}?")
     of_experiment = _ids(connection, _newest_first().where(runs.c.experiment == run).limit(1))

@@ -4,11 +4,11 @@ It runs in dash, busybox ash and bash, with sleep, mkdir, cat, mv, rm and /proc 
 ``shell/common.sh``.
 """
 
-from importlib.resources import files
+from pathlib import Path
 
 
 def _text(*names: str) -> str:
-    folder = files("chaoskit.targets") / "shell"
+    folder = Path(__file__).with_name("shell")
     return "\n".join((folder / f"{name}.sh").read_text(encoding="utf-8") for name in names)
 
 

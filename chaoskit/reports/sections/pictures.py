@@ -1,6 +1,5 @@
 """The pictures: a chart for each check and abort condition, and the timeline of the whole run."""
 
-import statistics
 from collections.abc import Iterable
 
 from chaoskit.domain.checks import AbortCondition, Bounds, Check
@@ -116,7 +115,7 @@ def _abort_chart(view: View, rule: AbortCondition) -> Chart:
     values = [r.value for r in readings if r.value is not None]
     worst = (min if rule.below is not None else max)(values, default=None)
     final = values[-1] if values else None
-    median = statistics.median_low(before) if before else None
+    median = sorted(before)[(len(before) - 1) // 2] if before else None
     near = tuple(threshold.value for threshold in _limits(rule))
     shown = [humane(value, unit, near) for value in (median, worst, final)]
     breached = any(reading.outcome == "deviated" for reading in readings)
