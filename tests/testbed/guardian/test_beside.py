@@ -137,14 +137,6 @@ class Far(Bed):
     def untouched(self) -> bool:
         return not any(parts.inspect(target)["State"]["Paused"] for target in self.targets)
 
-    def lose_the_machine(self) -> None:
-        """Runner and guardian end at once; the runner can do nothing more before the guardian is gone."""
-        assert self.runner is not None
-        self.runner.send_signal(signal.SIGSTOP)
-        os.kill(self.guardian()["pid"], signal.SIGKILL)
-        self.runner.kill()
-        self.runner.wait(PATIENCE)
-
     def deputies(self, *options: str) -> list[str]:
         """The containers of the guardians beside the engine, by id; of all runs of this store."""
         runs = [path.stem for path in (self.store.parent / "guardians").glob("*.log")]
@@ -208,7 +200,7 @@ def far(tmp_path: Path, image: str, target_image: str) -> Iterator[Far]:
 def test_the_loss_of_the_runners_machine_is_undone_beside_the_engine(far: Far, bystander: str) -> None:
     before = parts.inspect(bystander)
     far.run()
-    far.lose_the_machine()
+    far.kill_both()
     assert LEASE < far.thawed_after() < DEPUTYS_LEASE + SLACK
     assert parts.inspect(bystander) == before
     assert "was silent for its whole lease of 8s: undoing 1 injection" in far.deputys_log()
@@ -216,7 +208,7 @@ def test_the_loss_of_the_runners_machine_is_undone_beside_the_engine(far: Far, b
 
 def test_what_it_undid_is_verified_and_closed_by_a_rollback_and_it_goes_home(far: Far) -> None:
     far.run()
-    far.lose_the_machine()
+    far.kill_both()
     far.thawed_after()
     assert far.chaoskit("status").returncode == 6
     deputy = far.deputy()
@@ -227,6 +219,8 @@ def test_what_it_undid_is_verified_and_closed_by_a_rollback_and_it_goes_home(far
     assert far.record()["judgement"]["verdict"] == "error"
     assert eventually(lambda: parts.inspect(deputy)["State"]["Status"] == "exited"), "it still waits for somebody"
     assert parts.inspect(deputy)["State"]["ExitCode"] == 0
+    swept = far.chaoskit("sweep", "--dry-run").stdout
+    assert f"chaoskit-{far.record()['run']['run']}-guardian (guardian, exited): would be undone and removed" in swept
 
 
 def test_a_cut_network_is_undone_beside_the_engine_while_everybody_lives(far: Far) -> None:
@@ -332,7 +326,7 @@ def test_a_run_whose_guardian_beside_the_engine_is_lost_stops(far: Far, end: str
 def test_a_guardian_that_its_engine_starts_again_holds_what_it_held(far: Far) -> None:
     far.run()
     deputy = far.deputy()
-    far.lose_the_machine()
+    far.kill_both()
     os.kill(parts.inspect(deputy)["State"]["Pid"], signal.SIGKILL)
     assert eventually(lambda: parts.inspect(deputy)["RestartCount"] == 1)
     assert far.frozen()
@@ -345,7 +339,7 @@ def test_targets_at_two_addresses_have_a_guardian_each(tmp_path: Path, image: st
         try:
             far.run()
             assert len(far.deputies()) == 2
-            far.lose_the_machine()
+            far.kill_both()
             assert eventually(far.untouched, DEPUTYS_LEASE + SLACK)
         finally:
             far.close()
