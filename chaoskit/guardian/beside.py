@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit import __version__
-from chaoskit.domain.errors import GuardianLost, TargetError
+from chaoskit.app import revive
+from chaoskit.domain.errors import ChaoskitError, GuardianLost, TargetError
+from chaoskit.domain.journal import Intended
 from chaoskit.engine.clock import RealClock
 from chaoskit.guardian import serve
 from chaoskit.guardian.folder import FOLDER, FolderWire
@@ -41,6 +43,25 @@ class _Beside(Undoing):
         return done
 
 
+class _Wary(FolderWire):
+    """Takes nothing that could not be undone: an image may know fewer kinds of faults than the runner does."""
+
+    def receive(self, timeout: float | None) -> Mapping[str, Any] | None:
+        """The next message. Raises Closed, and GuardianLost for one that asks too much."""
+        said = super().receive(timeout)
+        if said is not None and said["word"] == "arm":
+            _see_that_it_can_undo(said["intended"])
+        return said
+
+
+def _see_that_it_can_undo(intended: Sequence[Any]) -> None:
+    for one in intended:
+        try:
+            revive(Intended.model_validate(one))
+        except (ValueError, ChaoskitError) as error:
+            raise GuardianLost(f"it could not undo {one['kind']}; build its image anew: {error}") from error
+
+
 def _is_stale(path: str) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
         knock.settimeout(_KNOCK_WITHIN)
@@ -56,7 +77,7 @@ def _is_stale(path: str) -> bool:
 def main() -> int:
     """Serve whoever put the orders there; a deputy that is not fit to says why, and ends."""
     serve.go_apart()
-    wire = FolderWire(Path(FOLDER), RealClock().now)
+    wire = _Wary(Path(FOLDER), RealClock().now)
     orders = wire.receive(ORDERED_WITHIN)
     if orders is None:
         serve.log(f"there are no orders in {FOLDER}; only a guardian starts this")
