@@ -36,6 +36,9 @@ class Bed(Protocol):
     def open(self) -> AbstractContextManager[Target]:
         """A new connection to the target, made from data alone, as after a crash of the runner."""
 
+    def group(self) -> dict[str, object]:
+        """The target group of an experiment file that selects this target and no other."""
+
     def facts(self) -> object:
         """What must be as before once a fault is undone, read without chaoskit."""
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import pytest
@@ -32,9 +33,15 @@ def place(docker_engine: None) -> Iterator[Place]:
     """One network whose subnet the engine chose, one whose subnet we chose, a neighbour and a paused one."""
     if parts.busybox() is None:
         pytest.skip("missing capability: a static busybox (Debian package busybox-static)")
-    prefix = f"10.213.{os.getpid() % 256}"  # two sessions of tests may share one engine
+    # Two sessions of tests may share one engine.
+    with parts.image() as image, furnished(image, f"10.213.{os.getpid() % 256}") as place:
+        yield place
+
+
+@contextmanager
+def furnished(image: str, prefix: str) -> Iterator[Place]:
+    """A place with networks and bystanders of its own."""
     with (
-        parts.image() as image,
         parts.network() as plain,
         parts.network("--subnet", f"{prefix}.0/24") as subnet,
         parts.container(image, "--network", plain) as running,

@@ -172,6 +172,10 @@ class DockerBed:
         with DockerSource(DockerSelector(names=("nothing",)), default_host=None) as source, source.open(self.ref) as it:
             yield it
 
+    def group(self) -> dict[str, object]:
+        """By its name."""
+        return {"docker": {"names": [self.ref.name]}}
+
     def facts(self) -> object:
         """The lasting facts of the container."""
         return lasting(inspect(self.id))

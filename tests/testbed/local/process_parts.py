@@ -125,6 +125,9 @@ class ServerBed:
         ref = TargetRef.model_validate_json(self.ref.model_dump_json())
         return LocalSource(self.selector).open(ref)
 
+    def group(self) -> dict[str, object]:
+        return {"local": self.selector.model_dump(exclude_none=True)}
+
     def answer(self) -> str:
         connection = HTTPConnection(HOST, self._port, timeout=0.3)
         try:
