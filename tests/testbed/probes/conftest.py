@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,13 @@ MANY = "".join(f'many{{n="{n}"}} {n}\n' for n in range(1100))
 
 
 class Monitored:
-    """A Prometheus and what it scrapes, ready since the last exporter was scraped a few times."""
+    """A Prometheus and what it scrapes: so many exporters for each job."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, jobs: Mapping[str, int]) -> None:
         self.began = time.time()
         self.errors_exposed = True
         self.exporters: dict[str, list[Server]] = {
-            job: [Server(self.exposition) for _ in range(count)]
-            for job, count in {"app": 1, "pair": 2, "dying": 1, "dropping": 1}.items()
+            job: [Server(self.exposition) for _ in range(count)] for job, count in jobs.items()
         }
         ports = {job: [server.port for server in servers] for job, servers in self.exporters.items()}
         self.prometheus = PrometheusServer(folder, ports)
@@ -51,16 +51,24 @@ class Monitored:
             server.close()
 
 
-@pytest.fixture(scope="session")
-def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
+@contextmanager
+def monitored_jobs(folder: Path, jobs: Mapping[str, int], scrapes: int = 4) -> Iterator[Monitored]:
+    """A Prometheus of its own, ready since the last exporter was scraped so many times."""
     if shutil.which("prometheus") is None:
         pytest.skip("missing capability: the prometheus binary (install the package prometheus)")
-    made = Monitored(tmp_path_factory.mktemp("prometheus"))
+    made = Monitored(folder, jobs)
     try:
-        wait_for(lambda: all(len(one.seen) >= 8 for each in made.exporters.values() for one in each), 30)
+        wait_for(lambda: all(len(one.seen) >= scrapes for each in made.exporters.values() for one in each), 60)
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(scope="session")
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitored]:
+    """Nobody closes an exporter of this one: it is shared."""
+    with monitored_jobs(tmp_path_factory.mktemp("prometheus"), {"app": 1, "pair": 2}, scrapes=8) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import NamedTuple, Self
 
 import psutil
+
+from chaoskit.domain.ports import Probe, Sample
+from tests.patience import best_of_three
 
 HOST = "127.0.0.1"
 
@@ -203,6 +206,8 @@ class PrometheusServer:
         try:
             connection.request("GET", "/-/ready")
             return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
         finally:
             connection.close()
 
@@ -224,6 +229,16 @@ def _listening_port(pid: int) -> int:
 
     wait_for(lambda: bool(port()), 15)
     return port()
+
+
+def timely(asks: Probe) -> tuple[Sample, float]:
+    """A sample that took no longer than the bound that its probe states, and the seconds it took."""
+    for attempt in best_of_three():
+        begin = time.monotonic()
+        taken = asks.sample()
+        took = time.monotonic() - begin
+        attempt.expect(took < asks.bound, took)
+    return taken, took
 
 
 def wait_for(holds: Callable[[], bool], within: float) -> float:

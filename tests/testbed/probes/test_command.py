@@ -9,6 +9,7 @@ import pytest
 from chaoskit.domain.checks import ProbeSpec
 from chaoskit.domain.ports import Sample
 from chaoskit.probes.build import build
+from tests.patience import best_of_three
 from tests.testbed.probes.parts import wait_for
 
 
@@ -22,8 +23,10 @@ def sh(script: str, within: str = "2s", *, wants_number: bool = False) -> Sample
 
 
 def running(pidfile: Path) -> bool:
-    pid = int(pidfile.read_text())
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(int(pidfile.read_text())).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_the_exit_status_is_the_judgement() -> None:
@@ -64,25 +67,32 @@ def test_a_command_that_cannot_run_or_is_killed_is_unknown(argv: tuple[str, ...]
 
 def test_a_late_command_is_unknown_and_killed_with_its_children(tmp_path: Path) -> None:
     pidfile = tmp_path / "pid"
-    begin = time.monotonic()
-    taken = sh(f"trap '' TERM INT HUP; sleep 60 & echo $! > {pidfile}; wait", within="500ms")
-    assert 0.4 < time.monotonic() - begin < 1.0
-    assert (taken.holds, "was not over within 0.5s and was killed" in taken.problem) == (None, True)
-    wait_for(lambda: not running(pidfile), 2)
+    for attempt in best_of_three():
+        begin = time.monotonic()
+        taken = sh(f"trap '' TERM INT HUP; sleep 60 & echo $! > {pidfile}; wait", within="500ms")
+        took = time.monotonic() - begin
+        attempt.expect(took < 1.0, took)
+        assert took > 0.4
+        assert (taken.holds, "was not over within 0.5s and was killed" in taken.problem) == (None, True)
+        wait_for(lambda: not running(pidfile), 10)
 
 
 def test_a_child_that_holds_the_output_open_is_neither_waited_for_nor_left(tmp_path: Path) -> None:
     pidfile = tmp_path / "pid"
-    begin = time.monotonic()
-    assert sh(f"sleep 60 & echo $! > {pidfile}; echo 7", wants_number=True).values == (7.0,)
-    assert time.monotonic() - begin < 1.0
-    wait_for(lambda: not running(pidfile), 2)
+    for attempt in best_of_three():
+        begin = time.monotonic()
+        assert sh(f"sleep 60 & echo $! > {pidfile}; echo 7", wants_number=True).values == (7.0,)
+        took = time.monotonic() - begin
+        attempt.expect(took < 1.0, took)
+        wait_for(lambda: not running(pidfile), 10)
 
 
 def test_a_child_that_floods_the_output_is_cut_off_when_the_command_ends() -> None:
-    begin = time.monotonic()
-    assert sh("yes >&2 & echo 7", wants_number=True).values == (7.0,)
-    assert time.monotonic() - begin < 1.0
+    for attempt in best_of_three():
+        begin = time.monotonic()
+        assert sh("yes >&2 & echo 7", wants_number=True).values == (7.0,)
+        took = time.monotonic() - begin
+        attempt.expect(took < 1.0, took)
 
 
 def test_a_flood_of_output_is_bounded_in_memory_and_time() -> None:

@@ -16,6 +16,7 @@ import pytest
 from chaoskit.domain.checks import ProbeSpec
 from chaoskit.domain.ports import Probe
 from chaoskit.probes.build import build
+from tests.patience import best_of_three
 from tests.testbed.probes.parts import (
     HOST,
     Certificates,
@@ -26,6 +27,7 @@ from tests.testbed.probes.parts import (
     closed_port,
     dripping,
     raw_server,
+    timely,
     wait_for,
 )
 
@@ -41,10 +43,12 @@ def test_an_answer_in_time_holds_and_its_latency_is_the_number() -> None:
         return Reply(b"fine")
 
     with Server(slowly) as server:
+        begin = time.monotonic()
         taken = probe(server.url + "/healthz").sample()
+        took = time.monotonic() - begin
         assert (taken.holds, taken.problem) == (True, "")
         assert len(taken.values) == 1
-        assert 0.2 <= taken.values[0] < 0.4
+        assert 0.2 <= taken.values[0] <= took
 
 
 def test_method_headers_body_and_login_are_sent_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,9 +145,7 @@ HEADER = b"HTTP/1.1 200 OK\r\n"
 def test_half_an_answer_does_not_hold_and_never_takes_longer_than_within(serve: Any, problem: str) -> None:
     with raw_server(serve) as port:
         asks = probe(f"http://{HOST}:{port}", within="500ms")
-        begin = time.monotonic()
-        taken = asks.sample()
-        assert time.monotonic() - begin < asks.bound
+        taken, _ = timely(asks)
         assert taken.holds is False
         assert problem in taken.problem
 
@@ -151,9 +153,9 @@ def test_half_an_answer_does_not_hold_and_never_takes_longer_than_within(serve: 
 def test_a_black_hole_does_not_hold_in_time() -> None:
     with black_hole() as port:
         asks = probe(f"http://{HOST}:{port}", within="500ms")
-        begin = time.monotonic()
-        assert asks.sample().holds is False
-        assert 0.4 < time.monotonic() - begin < asks.bound
+        taken, took = timely(asks)
+        assert taken.holds is False
+        assert took > 0.4
 
 
 def test_a_frozen_server_does_not_hold_until_it_thaws() -> None:
@@ -193,9 +195,7 @@ def test_a_plain_server_behind_https_and_a_dripping_handshake_do_not_hold() -> N
         assert "TLS failed" in taken.problem
     with raw_server(dripping(b"\x16\x03\x03\x40\x00", b"\x02")) as port:
         asks = probe(f"https://{HOST}:{port}", within="500ms")
-        begin = time.monotonic()
-        assert "no answer within 0.5s" in asks.sample().problem
-        assert time.monotonic() - begin < asks.bound
+        assert "no answer within 0.5s" in timely(asks)[0].problem
 
 
 def test_the_first_address_of_a_name_need_not_answer() -> None:
@@ -229,13 +229,17 @@ def test_a_resolver_that_never_answers_is_unknown_in_time(tmp_path: Path) -> Non
     )
     inside = 'mount --bind "$1" /etc/resolv.conf && ip link set lo up && exec "$2" "$3"'
     argv = ["unshare", "--net", "--mount", "sh", "-c", inside, "sh", str(tmp_path / "resolv.conf")]
-    done = subprocess.run([*argv, sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False)
-    if "unshare failed" in done.stderr or "permission denied" in done.stderr.lower():
-        pytest.skip(f"missing capability: a network namespace of our own ({done.stderr.strip()})")
-    took, holds, problem = done.stdout.split(" ", 2)
-    assert 0.6 < float(took) < 1.2, done
-    assert holds == "None"
-    assert problem.strip() == "the name web.example was not resolved within 0.7s"
+    for attempt in best_of_three():
+        done = subprocess.run(
+            [*argv, sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
+        )
+        if "unshare failed" in done.stderr or "permission denied" in done.stderr.lower():
+            pytest.skip(f"missing capability: a network namespace of our own ({done.stderr.strip()})")
+        took, holds, problem = done.stdout.split(" ", 2)
+        attempt.expect(float(took) < 1.2, done)
+        assert float(took) > 0.6
+        assert holds == "None"
+        assert problem.strip() == "the name web.example was not resolved within 0.7s"
 
 
 def test_missing_secrets_and_files_are_unknown() -> None:

