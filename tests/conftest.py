@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chaoskit.demo import provision
-from chaoskit.demo.docker_bed import DockerBed
-from chaoskit.demo.local_bed import LocalBed
+# Modules that assert for others; here, because it must come before anything imports them.
+pytest.register_assert_rewrite(
+    "tests.contract",
+    "tests.testbed.crash",
+    "tests.testbed.docker.docker_parts",
+    "tests.testbed.guardian.kit",
+    "tests.testbed.local.process_parts",
+    "tests.testbed.trouble",
+)
+
+from chaoskit.demo import provision  # noqa: E402 - see above
+from chaoskit.demo.docker_bed import DockerBed  # noqa: E402
+from chaoskit.demo.local_bed import LocalBed  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

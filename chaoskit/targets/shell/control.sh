@@ -102,13 +102,24 @@ end() { # the loop ends without a deed, its folder goes; calls fail when that ca
     done 2>/dev/null
     look
     [ "$state" = disarmed ] || marked=
-    # A loop that was waiting, and cannot fire any more, need not be waited for.
-    [ -z "$waiting" ] || stop
-    { [ -n "$marked" ] && ended 500; } || { stop && ended 300; } || fail "its loop (process$pids) does not end"
+    { [ -n "$waiting" ] && cut_short; } || { [ -n "$marked" ] && ended 500; } || { stop && ended 300; } ||
+      fail "its loop (process$pids) does not end"
     said=$(rm -rf "$d" 2>&1)
     [ ! -e "$d" ] || fail "its folder $d cannot be removed: $said"
   done
   ended 500 || { stop && ended 300; } || fail "its loop (process$pids) does not end"
+}
+
+cut_short() { # a loop that only waits, and cannot fire any more, need not be waited for
+  pid= stamp=
+  { read -r pid stamp <"$d/alive"; } 2>/dev/null
+  [ -n "$pid" ] && is_loop "$pid" && [ "$at" = "$d" ] || return 1
+  kill -KILL "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null
+  for try in 1 2 3 4 5; do
+    is_loop "$pid" || return 0
+    nap
+  done
+  return 1
 }
 
 ended() { # hundredths of a second to wait at most

@@ -16,7 +16,7 @@ while IFS= read -r line; do
 "
 done <"$d/undo"
 [ -n "$undo" ] || exit 1
-exec </dev/null >>"$d/log" 2>&1 || exit 1
+true >"$d/log" && exec </dev/null >>"$d/log" 2>&1 || exit 1
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 told=

@@ -1,7 +1,8 @@
 """The runner dies anywhere, on real targets: a sample of the matrix that ``.ci/soak`` tries as a whole.
 
 The sample hits every effect that a run has, and every case of the fault contract in each phase in which a fault may be
-in, with its guardian and without. Which cells these are, ``CHAOSKIT_CRASH_SEED`` says.
+in, with its guardian and without. Which cells these are, ``CHAOSKIT_CRASH_SEED`` says. How long it took is told by
+``.ci/soak``, on a machine that has nothing else to do.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def test_wherever_its_runner_dies_nothing_of_a_fault_is_left(case: str, tried: T
         pytest.skip(f"missing capability: a Docker engine ({trouble})")
     came = [one for one in tried.came if one.cell.case == case]
     assert {(one.cell.phase, one.cell.both) for one in came} >= {(phase, both) for phase in RISKY for both in (0, 1)}
-    assert [f"{one.cell}: {what}" for one in came for what in (*one.wrong, *one.late)] == []
+    assert [f"{one.cell}: {what}" for one in came for what in one.wrong] == []
 
 
 def test_the_sample_hits_every_effect_and_hardly_ever_misses(tried: Tried) -> None:

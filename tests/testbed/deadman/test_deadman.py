@@ -204,27 +204,31 @@ def test_a_loop_holds_on_to_nothing_of_whoever_armed_it(it: Timer) -> None:
 # --- races ----------------------------------------------------------------------------------------------------
 
 
-def slow_mv(folder: Path) -> str:
-    """A PATH on which renaming takes a while to begin, as on a machine under stress."""
+def slow_mv(folder: Path) -> tuple[str, Path]:
+    """A PATH on which renaming takes a while to begin, as on a machine under stress; and a file that is there then."""
     path = tools(folder, "dash")
-    script(folder, "mv", f'sleep {LEASE}\nexec /bin/mv "$@"')
-    return path
+    script(folder, "mv", f'echo >{folder}/begun\nsleep 4\nexec /bin/mv "$@"')
+    return path, folder / "begun"
 
 
 def test_a_renewal_wins_over_a_loop_that_was_about_to_fire(tmp_path: Path) -> None:
-    slow = Place(With(this_machine(), slow_mv(tmp_path / "slow")), Path("/"), str(tmp_path))
-    with timer(slow) as it:
-        it.arm(0.1)  # by now the loop has seen the end of its lease, and is about to rename
+    path, begun = slow_mv(tmp_path / "slow")
+    with timer(Place(With(this_machine(), path), Path("/"), str(tmp_path))) as it:
+        it.arm(NEVER)
+        begun.unlink()
+        it.expire()
+        wait_for(begun.exists)  # the loop has seen the end of its lease, and is about to say so
         assert deadman.renew(this_machine(), it.tag, NEVER) == ""
-        time.sleep(LEASE + 2)
+        time.sleep(4 + deadman.LATE)
         assert it.fired_at() == []
         assert deadman.renew(this_machine(), it.tag, NEVER) == ""
 
 
 def test_a_renewal_that_was_about_to_be_made_loses_against_a_loop_that_fires(mine: Timer, tmp_path: Path) -> None:
-    mine.arm(0.1)
-    slow = With(this_machine(), slow_mv(tmp_path / "slow"))
-    assert deadman.renew(slow, mine.tag, NEVER).startswith("it fired")
+    path, begun = slow_mv(tmp_path / "slow")
+    mine.arm(0.5)
+    assert deadman.renew(With(this_machine(), path), mine.tag, NEVER).startswith("it fired")
+    assert begun.exists()
     mine.fires()
 
 

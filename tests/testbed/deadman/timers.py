@@ -116,8 +116,10 @@ class Timer:
         return at
 
     def loops(self) -> list[int]:
-        """Every process that runs its loop."""
-        return [pid for pid in pids() if argv_of(pid)[-1:] in ([f"{base}/{self.tag}/loop"] for base in FOLDERS)]
+        """Every process that runs its loop; what a loop has just forked still bears its name, and does not count."""
+        scripts = [[f"{base}/{self.tag}/loop"] for base in FOLDERS]
+        found = [pid for pid in pids() if argv_of(pid)[-1:] in scripts]
+        return [pid for pid in found if parent_of(pid) not in found]
 
     @property
     def loop(self) -> int:
@@ -136,6 +138,11 @@ class Timer:
     def files(self) -> set[str]:
         """What its folder holds; the state of the lease without the moment."""
         return {path.name.partition("-")[0] for path in self.folder.iterdir()}
+
+    def expire(self) -> None:
+        """Put the end of its lease into the past, from outside."""
+        (state,) = self.folder.glob("until-*")
+        state.rename(state.with_name("until-1"))
 
     def lose_folder(self) -> None:
         """Somebody cleans up, at one stroke."""
@@ -187,6 +194,14 @@ def argv_of(pid: int) -> list[str]:
     except OSError:
         return []
     return [word.decode(errors="replace") for word in raw.split(b"\0")[:-1]]
+
+
+def parent_of(pid: int) -> int:
+    """Its parent; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def state_of(pid: int) -> str:

@@ -8,10 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from chaoskit.domain.ports import Target
-
-pytest.register_assert_rewrite("tests.contract")
-
-from tests.testbed.docker import docker_parts as parts  # noqa: E402 - assertions are rewritten at import
+from tests.testbed.docker import docker_parts as parts
 
 
 class Place(NamedTuple):

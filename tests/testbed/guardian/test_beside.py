@@ -17,13 +17,11 @@ from threading import Event, Thread
 
 import pytest
 
-pytest.register_assert_rewrite("tests.testbed.guardian.kit", "tests.testbed.docker.docker_parts")
-
-from chaoskit.demo import provision  # noqa: E402 - asserts are rewritten
-from chaoskit.guardian.deputy import LONGER  # noqa: E402
-from tests.testbed.docker import docker_parts as parts  # noqa: E402
-from tests.testbed.docker.doors import ENGINE_SOCKET, Certificates, SshServer, forwarded_engine, sshd_missing  # noqa: E402
-from tests.testbed.guardian.kit import LEASE, PATIENCE, SLACK, Bed, eventually  # noqa: E402
+from chaoskit.demo import provision
+from chaoskit.guardian.deputy import LONGER
+from tests.testbed.docker import docker_parts as parts
+from tests.testbed.docker.doors import ENGINE_SOCKET, Certificates, SshServer, forwarded_engine, sshd_missing
+from tests.testbed.guardian.kit import LEASE, PATIENCE, SLACK, Bed, eventually
 
 DEPUTYS_LEASE = LEASE + LONGER
 LONG = 60.0

@@ -16,10 +16,7 @@ import pytest
 
 from chaoskit.targets import deadman
 from chaoskit.targets.local_sweep import Machine
-
-pytest.register_assert_rewrite("tests.testbed.guardian.kit")
-
-from tests.testbed.guardian.kit import LEASE, PATIENCE, SLACK, Bed, eventually  # noqa: E402 - asserts are rewritten
+from tests.testbed.guardian.kit import LEASE, PATIENCE, SLACK, Bed, eventually
 
 EXPERIMENT = """
 apiVersion: chaoskit/v1

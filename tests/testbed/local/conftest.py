@@ -6,8 +6,6 @@ import pytest
 
 from chaoskit.faults import process_kill
 
-pytest.register_assert_rewrite("tests.contract")
-
 
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
