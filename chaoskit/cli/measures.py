@@ -1,5 +1,6 @@
 """The rows of the live display that show measurements: checks, expected alerts and abort conditions."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -257,7 +258,7 @@ def _silence_row(view: View, widths: Columns, word: str, style: str, seconds: fl
 
 def _meter(view: View, share: float | None, width: int) -> str:
     """How near a limit is, as a bar that is full at the limit."""
-    if share is None or not width:
+    if share is None or math.isnan(share) or not width:
         return ""
     full = round(min(max(share, 0.0), 1.0) * width)
     return view.signs.full * full + view.signs.empty * (width - full)

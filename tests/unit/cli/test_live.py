@@ -416,8 +416,8 @@ def test_every_frame_fits_every_terminal(
     screen.lines(width, height, ended=True, again="SIGTERM")
 
 
-@pytest.mark.parametrize("value", [-1.7e308, 1e306, 1.7e308, float("inf")])
-def test_a_huge_value_is_drawn_like_any_other(value: float) -> None:
+@pytest.mark.parametrize("value", [-1.7e308, 1e306, 1.7e308, float("inf"), float("nan")])
+def test_a_huge_value_or_none_at_all_is_drawn_like_any_other(value: float) -> None:
     screen = Screen().observing()
     screen.story.check("check 1", value, "deviated", "")
     screen.story.condition(value, "unknown", "")
