@@ -137,7 +137,7 @@ class Far(Bed):
 
     def deputies(self, *options: str) -> list[str]:
         """The containers of the guardians beside the engine, by id; of all runs of this store."""
-        runs = [path.stem for path in (self.store.parent / "guardians").glob("*.log")]
+        runs = [run["run"] for run in json.loads(self.chaoskit("history", "--json").stdout)]
         filters = [f"--filter=label=chaoskit.run={run}" for run in runs]
         found = [parts.docker("ps", "-q", "--no-trunc", *options, one).split() for one in filters]
         return [container for containers in found for container in containers]
@@ -218,7 +218,7 @@ def test_what_it_undid_is_verified_and_closed_by_a_rollback_and_it_goes_home(far
     assert eventually(lambda: parts.inspect(deputy)["State"]["Status"] == "exited"), "it still waits for somebody"
     assert parts.inspect(deputy)["State"]["ExitCode"] == 0
     swept = far.chaoskit("sweep", "--dry-run").stdout
-    assert f"chaoskit-{far.record()['run']['run']}-guardian (guardian, exited): would be undone and removed" in swept
+    assert f"the container chaoskit-{far.record()['run']['run']}-guardian (guardian, exited)" in swept
 
 
 def test_a_cut_network_is_undone_beside_the_engine_while_everybody_lives(far: Far) -> None:
