@@ -17,7 +17,8 @@ while IFS= read -r line; do
 done <"$d/undo"
 [ -n "$undo" ] || exit 1
 true >"$d/log" && exec </dev/null >>"$d/log" 2>&1 || exit 1
-PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+usual=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+case $PATH in *"$usual") ;; *) PATH=${PATH:+$PATH:}$usual ;; esac # once: it would grow with every new beginning
 export PATH
 told=
 trap '' HUP

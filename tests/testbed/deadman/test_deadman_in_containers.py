@@ -90,12 +90,16 @@ def test_a_full_disk_neither_loses_nor_keeps_a_lease(make: MakePlace) -> None:
 def test_it_outlives_a_time_without_processes_to_be_had(container: str, contained: Place) -> None:
     """The loop's shell ends when it cannot start so much as a sleep, and begins anew until it can."""
     with timer(contained) as it:
-        it.arm(LEASE)
+        it.arm(NEVER)
         loop = it.loop
         parts.docker("update", "--pids-limit", "1", container)
+        it.expire()
         time.sleep(2 * LEASE)
         assert Path(f"/proc/{loop}").exists()
         assert it.fired_at() == []
+        assert len((it.folder / "log").read_text().splitlines()) < 5
+        # What it hands on to its next beginning must not grow, or one day there is none.
+        wait_for(lambda: Path(f"/proc/{loop}/environ").read_bytes().count(b"/usr/local/sbin") == 1)
         parts.docker("update", "--pids-limit", "100", container)
         freed = uptime()
         assert it.fires() <= freed + deadman.LATE
