@@ -139,6 +139,8 @@ def _unanswered(error: Exception, host: str, doing: str) -> TargetError:
         return TargetTimeout(
             f"the Docker engine at {host} did not answer in time when asked to {doing}; whether it did is unknown"
         )
+    if caused_by(ConnectionError):
+        return Unreachable(f"the connection to the Docker engine at {host} broke: {_first_line(causes[-1])}")
     return _odd(error, host, doing)
 
 

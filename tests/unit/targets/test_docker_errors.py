@@ -70,6 +70,7 @@ def caused(cause: BaseException) -> Exception:
         (FileNotFoundError(2, "No such file"), Unreachable, "start it, or set DOCKER_HOST"),
         (ConnectionRefusedError(111, "refused"), Unreachable, "start it, or set DOCKER_HOST"),
         (PermissionError(13, "Permission denied"), AccessDenied, "group docker"),
+        (ConnectionResetError(104, "Connection reset by peer"), Unreachable, "broke"),
         (socket.gaierror(-2, "Name or service not known"), Unreachable, "check its spelling"),
         (ssl.SSLError(1, "wrong version number"), Unreachable, "DOCKER_CERT_PATH"),
         (TimeoutError("timed out"), TargetTimeout, "whether it did is unknown"),
