@@ -264,6 +264,15 @@ def _stat(pid: int) -> tuple[str, str]:
     return "T" if fields[0] == "T" else "R", fields[19]
 
 
+def longest_pause(log: str) -> float:
+    """The longest seconds until a guardian tries again, by how often its log says that a round was in vain.
+
+    Pauses between rounds double from one second to half a minute; those within a round grow to two seconds.
+    """
+    rounds = log.count("NOT restored")
+    return max(2.0, min(2.0 ** (rounds - 1), 30.0))
+
+
 def verdict(told: Mapping[str, Any]) -> str:
     """The verdict of a record."""
     return str(told["judgement"]["verdict"])

@@ -19,6 +19,7 @@ from tests.testbed.trouble.kit import (
     Sleeper,
     Story,
     experiment,
+    longest_pause,
     seconds_until,
     verdict,
 )
@@ -27,8 +28,6 @@ TICK = 0.5
 NO_DATA_FOR = 2.0
 GIVES_UP_WITHIN = 240.0
 """Seconds of patience for a run that tries ten times, each of them until a request times out."""
-LONGEST_PAUSE = 4.0
-"""Seconds between two rounds of the guardian that these stories live to see."""
 
 
 class Dirty(NamedTuple):
@@ -156,7 +155,7 @@ def test_its_guardian_goes_on_and_restores_once_the_way_is_back(how: str, told: 
     (guardian,) = story.status["guardians"]
     assert guardian["alive"]
     assert guardian["state"] == "undoing"
-    assert story.restored_after <= LONGEST_PAUSE + SLACK, story.log
+    assert story.restored_after <= longest_pause(story.log) + SLACK, story.log
     assert (story.state_afterwards["Running"], story.state_afterwards["Paused"]) == (True, False)
     assert story.status_code_afterwards == 0
     assert "unpaused by chaoskit" in story.log
