@@ -44,6 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = MARKERS.get(item.path.relative_to(TESTS).parts[0])
         if marker is not None:
             item.add_marker(marker)
+        if "trouble" in item.path.parts or "tried" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture(scope="session")
