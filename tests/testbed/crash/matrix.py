@@ -35,7 +35,7 @@ LONG_ENOUGH = 0.0005
 """Seconds that a change takes at least for a death to be aimed at the middle of it."""
 RISKY = ("inject", "observe", "rollback")
 WORKERS = 4
-AGAIN = 3
+AGAIN = 2
 """How often the times of a cell are measured again: a busy machine is slow, and that is not what is judged."""
 CALM, CALM_WITHIN = 25.0, 20.0
 """Per cent of the time in which somebody waits for a processor; seconds to wait for such a moment."""

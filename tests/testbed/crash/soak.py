@@ -54,15 +54,15 @@ def soak(cases: Sequence[str], workers: int, every: int) -> list[Came]:
     with hall(workers) as it:
         cells = [cell for found in it.traces(cases).values() for cell in found][::every]
         say(f"{len(cells)} cells of {len(cases)} cases, {workers} at once")
-        begin, count = time.monotonic(), 0
+        begin, count, at_first = time.monotonic(), 0, engine_trouble()
 
         def tell(came: Came) -> None:
             nonlocal count
             count += 1
             for what in came.wrong:
                 say(f"WRONG  {came.cell}: {what}")
-            for what in came.late:
-                say(f"late   {came.cell}: {what}")
+            if came.wrong and at_first != (trouble := engine_trouble()):
+                raise SystemExit(f"the engine went away: {trouble}")
             if count % 100 == 0:
                 say(f"{count} of {len(cells)} after {(time.monotonic() - begin) / 60:.0f} min")
 
