@@ -34,8 +34,9 @@ MARKERS = {"testbed": pytest.mark.testbed, "gameday": pytest.mark.gameday, "benc
 
 
 def pytest_configure() -> None:
-    """Let the runners that tests start be stopped by SIGHUP even when the tests themselves are run under nohup."""
+    """Let SIGHUP and SIGINT stop what tests start, even when the tests run under nohup or in the background."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
