@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from chaoskit.demo.bed import BedInfo
 
 TESTS = Path(__file__).parent
+LONG = {"trouble", "test_matrix.py", "test_deadman.py", "test_deadman_in_containers.py"}
+"""Folders and files that take minutes each: .ci/soak runs them."""
 MARKERS = {"testbed": pytest.mark.testbed, "gameday": pytest.mark.gameday, "benchmarks": pytest.mark.benchmark}
 
 
@@ -45,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = MARKERS.get(item.path.relative_to(TESTS).parts[0])
         if marker is not None:
             item.add_marker(marker)
-        if "trouble" in item.path.parts or "tried" in getattr(item, "fixturenames", ()):
+        if item.path.name in LONG or item.path.parent.name in LONG:
             item.add_marker(pytest.mark.soak)
 
 
