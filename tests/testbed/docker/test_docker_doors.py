@@ -102,7 +102,7 @@ def test_all_works_over_tls(web: str, certificates: Certificates, monkeypatch: p
         with source(host, name) as it:
             (ref,) = it.discover()
             with it.open(ref) as target:
-                (by_hand,) = InstancePause().prepare(target, TAG).by_hand()
+                by_hand, _ = InstancePause().prepare(target, TAG).by_hand()
         assert subprocess.run(["sh", "-c", by_hand.replace(" unpause ", " inspect ")], check=False).returncode == 0
 
 
