@@ -32,7 +32,7 @@ kind: Experiment
 name: guarded
 title: Logins are by reference
 prometheus: {url: "${PROMETHEUS_URL}", auth: {bearer: "env:PROM_TOKEN"}}
-targets: {web: {docker: {compose: {project: "${BED}", service: web}}}}
+targets: {solo: {docker: {compose: {project: "${BED}", service: solo}}}}
 steady_state:
   - {name: load, promql: 'sum(rate(client_requests_total[5s]))', at_least: 1}
   - name: front page
@@ -41,7 +41,7 @@ steady_state:
       auth: {username: ops, password: "file:%(secret)s"}
       headers: {X-Vault-Token: "env:PROM_TOKEN", Cookie: "file:%(secret)s"}
       body: "file:%(secret)s"
-faults: [{kind: instance.pause, target: web, duration: 4s}]
+faults: [{kind: instance.pause, target: solo, duration: 4s}]
 blast_radius: {max_targets: 1}
 sampling: {baseline: 1s}
 """
