@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marker = MARKERS.get(item.path.relative_to(TESTS).parts[0])
         if marker is not None:
             item.add_marker(marker)
-        if item.path.name in LONG or item.path.parent.name in LONG:
+        if marker is MARKERS["testbed"] and (item.path.name in LONG or item.path.parent.name in LONG):
             item.add_marker(pytest.mark.soak)
 
 
